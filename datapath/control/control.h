@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control side of a node: the configuration in force, and how it changes. One thread.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/problem.h"
+#include "model/model.h"
+#include "slowpath/slowpath.h"
+#include "tables/tables.h"
+
+struct control;
+
+struct control *control_new(struct tables *tables);
+// Closes all devices; no worker runs any more.
+void control_free(struct control *control);
+
+// Makes `document` the configuration in force, or changes nothing and adds what is wrong.
+// decode -> complete -> validate -> open devices -> compile -> publish. Returns 0 or -errno.
+// The caller keeps its reference to document.
+int control_commit(struct control *control, const json_t *document, struct problems *problems);
+
+const json_t *control_document(const struct control *control); // as in force, generated values in it
+const struct model *control_model(const struct control *control);
+struct slowpath *control_slowpath(struct control *control);
+
+// Periodic work: slowpath_poll(), rcu_poll(), closing of removed devices. True: call again soon.
+bool control_poll(struct control *control, uint64_t now_ns);
+
+// One request of the control socket (docs/rpc.md), as a decoded object; returns the answer (new
+// reference), or NULL for a notification.
+json_t *control_call(struct control *control, const json_t *request);
+
+// Ids of objects in the snapshot in force, 0: none.
+uint16_t control_device_id(const struct control *control, const char *device_text);
+uint16_t control_network_id(const struct control *control, const char *network);
+uint16_t control_attachment_id(const struct control *control, const char *name); // "port web", …

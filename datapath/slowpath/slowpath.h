@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The slow path: what the control thread does with packets. Learns MACs, keeps the underlay's
+// neighbours, answers ARP and ICMP echo for the underlay address, joins the multicast group, ages
+// the FDB. Owned and called by the control thread only; never blocks.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/model.h"
+#include "tables/tables.h"
+
+struct slowpath;
+
+struct slowpath *slowpath_new(struct tables *tables);
+void slowpath_free(struct slowpath *slowpath);
+
+// One underlay: the uplink that carries the tunnel.
+struct underlay {
+	bool present;
+	uint16_t device;
+	uint16_t attachment;       // ATTACHMENT_UPLINK of the device
+	uint16_t vlan;             // tag of the underlay, 0: untagged
+	uint64_t mac;              // of the device
+	struct ip_prefix address;  // local VTEP address with its prefix length
+	struct ip_addr gateway;    // unset: none
+	uint16_t path_mtu;
+	const struct tunnel_config *tunnel; // port, ttl, tos, df; valid during the call
+};
+
+// Called by commit before it builds a snapshot: what the underlay will be. Entries of remotes are
+// rebuilt when anything in their headers changes.
+void slowpath_set_underlay(struct slowpath *slowpath, const struct underlay *underlay);
+// Id of the remote (or group) at an address, made when it is new and marked as configured.
+// 0 when there are MAX_REMOTES.
+uint16_t slowpath_remote(struct slowpath *slowpath, uint32_t address_be);
+// Called after the snapshot is published: every configured remote that slowpath_remote() was not
+// asked for since slowpath_set_underlay() becomes a learned one, and goes when nothing points to it.
+void slowpath_commit_done(struct slowpath *slowpath);
+
+// Drains the workers' rings, sends what is due, ages. `now_ns` is clock_now_ns(). Returns true when
+// it stopped at its budget and should be called again at once.
+bool slowpath_poll(struct slowpath *slowpath, uint64_t now_ns);
+
+// What `remote.list` shows of one remote.
+struct remote_state {
+	uint32_t address_be;
+	uint16_t id;
+	bool configured;
+	bool multicast;
+	const char *state;   // "incomplete", "reachable", "stale", "probe", "failed", "group"
+	uint64_t mac;        // next hop, 0: not resolved
+	uint16_t path_mtu;
+	uint32_t n_held;     // packets waiting for resolution
+};
+
+void slowpath_remotes(struct slowpath *slowpath,
+	void (*visit)(const struct remote_state *, void *), void *arg);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Packet counters. Each worker (and control) has its own block and is its only writer; readers
+// add the blocks up. Plain 64-bit loads and stores.
+//
+// The ledger, for each attachment and in total, when nothing is in flight:
+//   rx + originated + copies + handed_in = tx + consumed + sum(drops) + handed_out
+// handed_out counts packets that left the care of the attachment they came in by, handed_in those
+// that arrived in the care of the one they go out by; over all attachments the two are equal, so
+// that in total rx + originated + copies = tx + consumed + sum(drops).
+
+#pragma once
+
+#include <stdint.h>
+
+#include "tables/limits.h"
+
+enum drop_reason {
+#define X(name, class, text) DROP_##name,
+#include "pipeline/drop.def"
+#undef X
+	N_DROP_REASONS
+};
+
+enum drop_class {
+	DROP_CLASS_POLICY,     // the configuration says so
+	DROP_CLASS_ERROR,      // the packet or the network around it is wrong
+	DROP_CLASS_CONGESTION, // a ring, queue or table is full
+	DROP_CLASS_EXPECTED,   // part of normal operation
+};
+
+struct drop_info {
+	const char *name; // "vlan_unknown"
+	enum drop_class class;
+	const char *text; // one sentence
+};
+
+extern const struct drop_info drop_infos[N_DROP_REASONS];
+
+// Things worth knowing that are no drops.
+enum info_counter {
+	INFO_FDB_FULL,
+	INFO_FDB_MOVED,
+	N_INFO_COUNTERS
+};
+
+extern const char *const info_counter_names[N_INFO_COUNTERS];
+
+struct attachment_counters {
+	uint64_t rx, rx_bytes;
+	uint64_t tx, tx_bytes;
+	uint64_t originated;
+	uint64_t copies;
+	uint64_t consumed;
+	uint64_t handed_out;
+	uint64_t handed_in;
+	uint64_t drops[N_DROP_REASONS];
+} __attribute__((aligned(64)));
+
+struct counters {
+	uint64_t info[N_INFO_COUNTERS];
+	uint64_t busy_cycles, idle_cycles; // of a worker
+	uint64_t polls, bursts, packets;
+	struct attachment_counters attachments[MAX_ATTACHMENTS]; // by id; pages come on first use
+};
+
+struct counters *counters_new(void);
+void counters_free(struct counters *counters);

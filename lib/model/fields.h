@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Field tables: what keys each configuration object has, where they live in its C structure, and
+// what they mean. One table per object drives JSON decoding and encoding (rpc/config_json.h), the
+// CLI's arguments, completion and usage, and the manual.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problem.h"
+
+enum field_type {
+	FIELD_BOOL,        // true | false
+	FIELD_UINT,        // integer min..max, stored in `size` bytes; words[] may name min-based specials
+	FIELD_ENUM,        // one of words[], stored as its index in an enum (int)
+	FIELD_STRING,      // const char *
+	FIELD_NAME,        // const char *: name of another object of kind `ref`
+	FIELD_DEVICE,      // const char *: "driver:name[,key=value]"
+	FIELD_MAC,         // struct mac
+	FIELD_IP,          // struct ip_addr
+	FIELD_PREFIX,      // struct ip_prefix, "a.b.c.d/len"
+	FIELD_IP_LIST,     // struct ip_list; JSON: array of text
+	FIELD_RANGES,      // struct range_list; text "1-10,20" (JSON also takes an integer)
+	FIELD_OBJECTS,     // array of `sub` objects: pointer member, count right behind it (size_t)
+};
+
+#define FIELD_REQUIRED  0x1
+#define FIELD_IMMUTABLE 0x2 // can not change after creation: E_IMMUTABLE
+#define FIELD_INVERTED  0x4 // FIELD_ENUM of two words stored as bool: words[1] is true
+
+struct object_def;
+
+struct field {
+	const char *name;         // JSON key and CLI word
+	enum field_type type;
+	uint8_t flags;            // FIELD_REQUIRED…
+	uint8_t size;             // FIELD_UINT: bytes of the member
+	size_t offset;            // of the member in the object's structure
+	ptrdiff_t set_offset;     // of a bool that says whether the key was given, -1: none
+	uint64_t min, max;        // FIELD_UINT, FIELD_RANGES: bounds of each value
+	const char *const *words; // FIELD_ENUM; FIELD_UINT: a word for a special value
+	uint64_t word_value;      // FIELD_UINT: what words[0] stands for
+	enum error_symbol symbol; // problem of a value out of form or bounds
+	const struct object_def *sub; // FIELD_OBJECTS
+	const char *ref;          // FIELD_NAME: kind of the object named
+	const char *default_text; // for help and manual; NULL: none
+	const char *unit;         // "s", "bytes"; NULL: none
+	const char *help;         // one line
+};
+
+struct object_def {
+	const char *kind;   // "network": CLI word, RPC method prefix
+	const char *key;    // "networks": key of the document; a map by name unless `single`
+	bool single;        // one object, no names (workers, tunnel)
+	size_t size;        // of the structure
+	const struct field *fields;
+	size_t n_fields;
+	const char *name_form; // what names look like, for help: "NAME", "NETWORK/MAC"
+	size_t model_offset;   // of the array pointer (or the single structure) in struct model
+	const char *help;      // one line
+};
+
+// All kinds in the order in which they are shown and written: workers, uplink, tunnel, network,
+// port, fdb. Ended by NULL.
+extern const struct object_def *const object_defs[];
+
+const struct object_def *object_def_by_kind(const char *kind);
+const struct object_def *object_def_by_key(const char *key);
+const struct field *object_field(const struct object_def *def, const char *name);
