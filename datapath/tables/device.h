@@ -18,7 +18,7 @@ typedef uint16_t device_burst_fn(
 	struct device *device, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 
 struct device_stats {
-	uint64_t rx_missed;  // dropped by the device before a worker saw them
+	uint64_t rx_missed; // dropped by the device before a worker saw them
 	uint64_t rx_errors;
 	uint64_t rx_nombuf;
 	uint64_t tx_errors;
@@ -31,38 +31,39 @@ struct device_link {
 
 struct device {
 	device_burst_fn *rx_burst;
-	device_burst_fn *tx_burst;   // takes what it can; the rest stays the caller's
-	uint16_t ethdev;             // DPDK port id, for ethdev devices
+	device_burst_fn *tx_burst; // takes what it can; the rest stays the caller's
+	uint16_t ethdev;	   // DPDK port id, for ethdev devices
 	uint16_t n_rxq;
 	uint16_t n_txq;
-	bool tx_shared;              // fewer transmit queues than workers: take tx_lock
-	bool tx_no_peer;             // no receiver is attached: unsent frames die as tx_no_peer
-	bool trusts_l4_checksum;     // received UDP checksum verdicts (ol_flags) can be believed
+	bool tx_shared;		 // fewer transmit queues than workers: take tx_lock
+	bool tx_no_peer;	 // no receiver is attached: unsent frames die as tx_no_peer
+	bool trusts_l4_checksum; // received UDP checksum verdicts (ol_flags) can be believed
 	rte_spinlock_t tx_lock;
-	uint64_t mac;                // low 48 bits, 0: none
-	uint16_t mtu;                // L3
-	char *text;                  // as configured
+	uint64_t mac; // low 48 bits, 0: none
+	uint16_t mtu; // L3
+	char *text;   // as configured
 	const struct device_driver *driver;
-	void *priv;                  // the driver's
+	void *priv; // the driver's
 };
 
 struct device_request {
-	const char *text;      // whole device text
-	const char *name;      // after the colon, before the first comma
-	const char *options;   // after that comma, "" when none
-	uint16_t mtu;          // L3 size the device must carry (tags come on top)
-	uint64_t mac;          // wanted MAC of an uplink, 0: the device's own
-	unsigned n_workers;    // queues wanted, each way
+	const char *text;    // whole device text
+	const char *name;    // after the colon, before the first comma; set by device_open()
+	const char *options; // after that comma, "" when none; set by device_open()
+	uint16_t mtu;	     // L3 size the device must carry (tags come on top)
+	uint64_t mac;	     // wanted MAC of an uplink, 0: the device's own
+	unsigned n_workers;  // queues wanted, each way
 	struct rte_mempool *pool;
 };
 
 struct device_driver {
-	const char *word;      // "tap"
-	const char *help;      // "tap:NAME  a TAP interface, created and removed with the port"
+	const char *word;   // "tap"
+	const char *help;   // "tap:NAME  a TAP interface, created and removed with the port"
+	bool name_optional; // the text may go on with a comma right after the colon
 	// Fills in *device (zeroed but text, driver). Returns 0, or -errno after problem_add() of
 	// E_DEV_OPEN with `path`.
-	int (*open)(struct device *device, const struct device_request *request,
-		const char *path, struct problems *problems);
+	int (*open)(struct device *device, const struct device_request *request, const char *path,
+		struct problems *problems);
 	void (*close)(struct device *device); // no worker uses it any more
 	void (*stats)(struct device *device, struct device_stats *stats);
 	void (*link)(struct device *device, struct device_link *link);
@@ -73,6 +74,7 @@ const struct device_driver *device_driver_find(const char *word, size_t word_len
 // The registered drivers' help lines, one a line, for messages and manuals.
 const struct device_driver *device_driver_at(unsigned i); // NULL after the last
 
-// Parses request->text, finds the driver, opens. NULL after problem_add().
-struct device *device_open(struct device_request *request, const char *path, struct problems *problems);
-void device_close(struct device *device);
+// Parses request->text, finds the driver, opens. NULL and errno after problem_add().
+struct device *device_open(
+	struct device_request *request, const char *path, struct problems *problems);
+void device_close(struct device *device); // NULL: nothing
