@@ -97,6 +97,7 @@ void fdb_flush_domain(struct fdb *fdb, uint16_t domain);
 bool fdb_domain_clean(const struct fdb *fdb, uint16_t domain);
 uint32_t fdb_count(const struct fdb *fdb);                           // live entries
 uint32_t fdb_count_domain(const struct fdb *fdb, uint16_t domain);   // learned entries
+uint32_t fdb_count_location(const struct fdb *fdb, uint16_t location); // learned entries
 // Ageing time of a domain in seconds; default 300.
 void fdb_set_ageing(struct fdb *fdb, uint16_t domain, uint32_t ageing_s);
 // Removes aged, flushed and dead entries, in steps of `max_buckets`; a whole pass over the table

@@ -27,7 +27,8 @@ struct remote {
 	bool failed;          // resolution failed lately: drop vxlan_no_neigh instead of punting
 	bool no_route;        // no next hop: off the prefix and no gateway: drop vxlan_no_route
 	uint8_t reserved[5];
-	uint32_t ip_sum;      // one's complement sum of the IPv4 header below as it stands
+	uint32_t ip_sum;      // one's complement sum of the IPv4 header below as it stands: 16-bit
+	                      // words as they lie in memory, folded to 16 bits, not inverted
 	uint8_t header[REMOTE_HEADER_MAX]; // lengths, id, ports' source, checksums and VNI are 0
 } __attribute__((aligned(64)));
 

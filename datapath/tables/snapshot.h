@@ -34,7 +34,9 @@ struct attachment {
 	uint8_t kind;     // enum attachment_kind
 	uint8_t flags;    // ATTACHMENT_*
 	uint8_t pcp;      // priority of the tag put on
-	uint8_t reserved[13];
+	uint8_t reserved0;
+	uint32_t fdb_limit; // learned entries behind it, 0: no own limit
+	uint8_t reserved[8];
 };
 
 _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line");
