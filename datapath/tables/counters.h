@@ -7,6 +7,13 @@
 // handed_out counts packets that left the care of the attachment they came in by, handed_in those
 // that arrived in the care of the one they go out by; over all attachments the two are equal, so
 // that in total rx + originated + copies = tx + consumed + sum(drops).
+//
+// A packet is rx of the attachment it was classified to; one that dies before that is rx of the
+// device's root attachment. A packet that control takes off a ring was counted consumed by the
+// worker that put it there; one that control sends is counted originated by the worker that takes
+// it off the inject ring. One that dies in the slow path's hands is counted originated and dropped
+// by control, so that its reason shows and the ledger still closes.
+// Bytes are those of the frame without its own tag, outer headers or padding.
 
 #pragma once
 
@@ -15,7 +22,7 @@
 #include "tables/limits.h"
 
 enum drop_reason {
-#define X(name, class, text) DROP_##name,
+#define X(symbol, name, class, text) DROP_##symbol,
 #include "pipeline/drop.def"
 #undef X
 	N_DROP_REASONS
@@ -40,6 +47,7 @@ extern const struct drop_info drop_infos[N_DROP_REASONS];
 enum info_counter {
 	INFO_FDB_FULL,
 	INFO_FDB_MOVED,
+	INFO_ARP_CONFLICT, // somebody else claims the underlay address
 	N_INFO_COUNTERS
 };
 

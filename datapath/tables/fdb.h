@@ -13,8 +13,10 @@
 // << 16 | flags. A value whose generation is not the current one of its location is a miss:
 // flushing a port or remote bumps its generation. What a flush leaves behind is swept with ageing.
 //
-// A deleted slot is reused only after a grace period, so that a reader that matched the old key
-// never reads the value of another one.
+// A removed slot keeps its key, with location 0, until a sweep finds that a grace period has
+// passed: a reader that matched a key never gets the value of another one.
+//
+// Workers write one thing only: the time of last sight.
 
 #pragma once
 
@@ -27,13 +29,14 @@
 
 // A location is an attachment id, or LOCATION_REMOTE | remote id. 0: none.
 #define LOCATION_REMOTE 0x8000u
-#define N_LOCATIONS     0x10000u
+#define N_LOCATIONS	0x10000u
 
 #define FDB_GENERATION_SHIFT 16
 #define FDB_GENERATION_MASK  0x3fffu
-#define FDB_STATIC           0x40000000u
-#define FDB_OVERFLOW         0x80000000u
-#define FDB_PROBES           8
+#define FDB_STATIC	     0x40000000u
+#define FDB_OVERFLOW	     0x80000000u
+#define FDB_PROBES	     8
+#define FDB_NO_GENERATION    0xffffu // of location 0: equal to none
 
 struct fdb_bucket {
 	uint64_t key[4]; // 0: free
@@ -50,10 +53,10 @@ struct fdb_table {
 };
 
 struct fdb {
-	struct fdb_table *table;           // published with a release store
-	uint16_t generation[N_LOCATIONS];  // current generation of each location
-	uint64_t multiplier;               // of the hash; random and odd, set once
-	struct fdb_writer *writer;         // control only
+	struct fdb_table *table;	  // published with a release store
+	uint64_t multiplier;		  // of the hash; random and odd, set once
+	struct fdb_writer *writer;	  // control only
+	uint16_t generation[N_LOCATIONS]; // current generation of each location
 };
 
 static inline uint64_t fdb_key(uint16_t domain, uint64_t mac)
@@ -64,7 +67,80 @@ static inline uint64_t fdb_key(uint16_t domain, uint64_t mac)
 // Value that an entry learned at `location` now would have, without flags.
 static inline uint32_t fdb_value(const struct fdb *fdb, uint16_t location)
 {
-	return location | (uint32_t)fdb->generation[location] << FDB_GENERATION_SHIFT;
+	uint32_t generation = __atomic_load_n(&fdb->generation[location], __ATOMIC_RELAXED);
+
+	return location | generation << FDB_GENERATION_SHIFT;
+}
+
+static inline uint16_t fdb_location(uint32_t value)
+{
+	return (uint16_t)value;
+}
+
+static inline uint32_t fdb_generation(uint32_t value)
+{
+	return value >> FDB_GENERATION_SHIFT & FDB_GENERATION_MASK;
+}
+
+// ---- workers ----------------------------------------------------------------------------------
+// In bulk: hash all keys of a burst with fdb_hash_prefetch(), then look up one after the other.
+
+// The bits of a folded product all depend on all bits of the key; without the multiplier nobody can
+// tell which keys share a bucket.
+static inline uint32_t fdb_hash(const struct fdb *fdb, uint64_t key)
+{
+	unsigned __int128 product = (unsigned __int128)key * fdb->multiplier;
+
+	return (uint32_t)(product >> 64) ^ (uint32_t)product;
+}
+
+static inline uint32_t fdb_hash_prefetch(
+	const struct fdb *fdb, const struct fdb_table *table, uint64_t key)
+{
+	uint32_t hash = fdb_hash(fdb, key);
+
+	__builtin_prefetch(&table->buckets[hash & table->mask]);
+	return hash;
+}
+
+// The slot of `bucket` that may hold `key`, found without a branch.
+static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
+{
+	unsigned slot = 0;
+
+	for (unsigned i = 1; i < 4; i++)
+		slot |= __atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key ? i : 0;
+	return slot;
+}
+
+// The value of a key, 0: none. *seen_s gets where its time of last sight is kept.
+static inline uint32_t fdb_lookup(const struct fdb *fdb, const struct fdb_table *table,
+	uint64_t key, uint32_t hash, uint32_t **seen_s)
+{
+	for (unsigned probe = 0; probe < FDB_PROBES; probe++) {
+		struct fdb_bucket *bucket = &table->buckets[(hash + probe) & table->mask];
+		unsigned slot = fdb_slot(bucket, key);
+
+		// Acquire: the value read next is not older than the key.
+		if (__atomic_load_n(&bucket->key[slot], __ATOMIC_ACQUIRE) == key) {
+			uint32_t value = __atomic_load_n(&bucket->value[slot], __ATOMIC_RELAXED);
+			uint16_t current = __atomic_load_n(
+				&fdb->generation[fdb_location(value)], __ATOMIC_RELAXED);
+
+			*seen_s = &bucket->seen_s[slot];
+			return fdb_generation(value) == current ? value & ~FDB_OVERFLOW : 0;
+		}
+		if (!(__atomic_load_n(&bucket->value[0], __ATOMIC_RELAXED) & FDB_OVERFLOW))
+			break;
+	}
+	return 0;
+}
+
+// Notes that a frame from the MAC was seen: one store a second at most, since the line is shared.
+static inline void fdb_refresh(uint32_t *seen_s, uint32_t now_s)
+{
+	if (__atomic_load_n(seen_s, __ATOMIC_RELAXED) != now_s)
+		__atomic_store_n(seen_s, now_s, __ATOMIC_RELAXED);
 }
 
 // ---- control ----------------------------------------------------------------------------------
@@ -76,7 +152,7 @@ enum fdb_result {
 	FDB_ADDED,
 	FDB_MOVED,     // was elsewhere
 	FDB_REFRESHED, // was there already
-	FDB_KEPT,      // a static entry stands; nothing changed
+	FDB_KEPT,      // a static entry stands, or the domain was flushed; nothing changed
 	FDB_FULL,      // a limit is reached; nothing changed
 };
 
@@ -91,18 +167,19 @@ int fdb_del(struct fdb *fdb, uint16_t domain, uint64_t mac);
 // Forget everything learned at a location: O(1). Static entries of the location are gone too;
 // who owns them adds them again.
 void fdb_flush_location(struct fdb *fdb, uint16_t location);
-// Forget a domain whose id will not be used again before fdb_domain_clean(): O(1).
+// Forget a domain and let nothing be learned into it: O(1). Give the network another domain first.
 void fdb_flush_domain(struct fdb *fdb, uint16_t domain);
-// Whether no entry of a flushed domain is left in the table, so that its id may be reused.
-bool fdb_domain_clean(const struct fdb *fdb, uint16_t domain);
-uint32_t fdb_count(const struct fdb *fdb);                           // live entries
-uint32_t fdb_count_domain(const struct fdb *fdb, uint16_t domain);   // learned entries
-uint32_t fdb_count_location(const struct fdb *fdb, uint16_t location); // learned entries
+// Whether a flushed domain may be used again: no entry of it is left in the table and no worker can
+// still know it. A domain that was never flushed is clean. True makes it as good as new.
+bool fdb_domain_clean(struct fdb *fdb, uint16_t domain);
+uint32_t fdb_count(struct fdb *fdb);			     // live entries
+uint32_t fdb_count_domain(struct fdb *fdb, uint16_t domain); // learned entries
 // Ageing time of a domain in seconds; default 300.
 void fdb_set_ageing(struct fdb *fdb, uint16_t domain, uint32_t ageing_s);
-// Removes aged, flushed and dead entries, in steps of `max_buckets`; a whole pass over the table
-// must come round at least every 5 s. Call regularly.
+// Removes aged and flushed entries and frees slots whose grace period is over, in steps of
+// `max_buckets`; a whole pass over the table must come round at least every 5 s.
 void fdb_sweep(struct fdb *fdb, uint32_t now_s, uint32_t max_buckets);
+uint32_t fdb_n_buckets(const struct fdb *fdb); // what a whole pass is
 
 struct fdb_entry {
 	uint16_t domain;

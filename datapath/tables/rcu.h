@@ -26,8 +26,8 @@ void rcu_reader_offline(struct rcu *rcu, unsigned reader);
 void rcu_quiescent(struct rcu *rcu, unsigned reader);
 
 // Control thread only.
-uint64_t rcu_token(struct rcu *rcu);               // starts a grace period
-bool rcu_passed(struct rcu *rcu, uint64_t token);  // whether it has ended
-void rcu_retire(struct rcu *rcu, void *object, void (*free_object)(void *));
-void rcu_poll(struct rcu *rcu);                    // frees what may be freed now
-void rcu_barrier(struct rcu *rcu);                 // waits until all retired objects are freed
+uint64_t rcu_token(struct rcu *rcu);		  // starts a grace period
+bool rcu_passed(struct rcu *rcu, uint64_t token); // whether it has ended
+void rcu_retire(struct rcu *rcu, void *object, void (*free_object)(void *)); // NULL is ignored
+void rcu_poll(struct rcu *rcu);	   // frees what may be freed now
+void rcu_barrier(struct rcu *rcu); // waits until all retired objects are freed

@@ -16,7 +16,7 @@
 
 // Why a packet goes to the slow path; each class has its own rate limit.
 enum punt_class {
-	PUNT_UNDERLAY,   // ARP, ICMP, IGMP on the underlay
+	PUNT_UNDERLAY,	 // ARP, ICMP, IGMP on the underlay
 	PUNT_UNRESOLVED, // an encapsulated packet's next hop has no MAC yet
 	N_PUNT_CLASSES
 };
@@ -27,7 +27,7 @@ struct punt {
 	uint16_t attachment; // it came in by (PUNT_UNDERLAY: the uplink; else the input attachment)
 	uint16_t network;    // PUNT_UNRESOLVED
 	uint16_t remote;     // PUNT_UNRESOLVED
-	uint16_t class;      // enum punt_class
+	uint16_t class;	     // enum punt_class
 };
 
 // A packet on its way from control to a worker. Element of worker_rings.injects.
@@ -40,17 +40,18 @@ struct inject {
 
 // A source MAC that is new, moved, or behind an unknown VTEP. Element of worker_rings.learns.
 struct learn_event {
-	uint64_t key;        // FDB key
+	uint64_t key; // FDB key
 	uint16_t network;
 	uint16_t attachment; // where it came in
 	rte_be32_t vtep;     // outer source address of a tunnel packet, else 0
 };
 
 _Static_assert(sizeof(struct punt) == 16 && sizeof(struct inject) == 16 &&
-	sizeof(struct learn_event) == 16, "ring elements");
+		       sizeof(struct learn_event) == 16,
+	"ring elements");
 
 struct worker_rings {
-	struct rte_ring *punts;   // struct punt, worker -> control
+	struct rte_ring *punts;	  // struct punt, worker -> control
 	struct rte_ring *learns;  // struct learn_event, worker -> control
 	struct rte_ring *injects; // struct inject, control -> worker
 };
@@ -60,11 +61,12 @@ struct tables {
 	struct rcu *rcu;
 	struct fdb *fdb;
 	struct remote_table *remotes;
-	struct rte_mempool *pool;  // packets that weft makes: copies, answers
+	struct rte_mempool *pool; // packets that weft makes: copies, answers
 	unsigned n_workers;
 	struct worker_rings rings[MAX_WORKERS];
 	struct counters *counters[MAX_WORKERS + 1]; // by worker; the last is control's
-	uint64_t epoch_ns;         // clock_now_ns() at start; FDB seconds count from here
+	uint64_t epoch_ns;     // clock_now_ns() at start; FDB seconds count from here
+	uint64_t flow_seed[2]; // of the tunnel's source port hash; random, the same for all workers
 };
 
 // `pool` stays the caller's. NULL and errno on failure.
