@@ -519,6 +519,12 @@ uint32_t fdb_count_domain(struct fdb *fdb, uint16_t domain)
 	return fdb->writer->domains[domain].learned;
 }
 
+uint32_t fdb_count_location(struct fdb *fdb, uint16_t location)
+{
+	reap_stale(fdb);
+	return fdb->writer->learned_at[location];
+}
+
 uint32_t fdb_n_buckets(const struct fdb *fdb)
 {
 	return fdb->table->mask + 1;

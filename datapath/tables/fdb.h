@@ -174,6 +174,7 @@ void fdb_flush_domain(struct fdb *fdb, uint16_t domain);
 bool fdb_domain_clean(struct fdb *fdb, uint16_t domain);
 uint32_t fdb_count(struct fdb *fdb);			     // live entries
 uint32_t fdb_count_domain(struct fdb *fdb, uint16_t domain); // learned entries
+uint32_t fdb_count_location(struct fdb *fdb, uint16_t location); // learned entries
 // Ageing time of a domain in seconds; default 300.
 void fdb_set_ageing(struct fdb *fdb, uint16_t domain, uint32_t ageing_s);
 // Removes aged and flushed entries and frees slots whose grace period is over, in steps of

@@ -29,7 +29,9 @@ struct remote {
 	uint8_t reserved[5];
 	uint32_t ip_sum; // one's complement sum of the IPv4 header below as it stands: 16-bit
 			 // words as they lie in memory, folded to 16 bits, not inverted
-	uint8_t header[REMOTE_HEADER_MAX]; // lengths, id, ports' source, checksums and VNI are 0
+	// Outer headers, ready but for what differs by packet, which is 0 here: IPv4 length, id,
+	// fragment word (DF too) and checksum; UDP source port, length and checksum; VNI.
+	uint8_t header[REMOTE_HEADER_MAX];
 } __attribute__((aligned(64)));
 
 #define N_REMOTE_SLOTS (2 * MAX_REMOTES)
