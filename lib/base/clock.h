@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#undef NS_PER_S // DPDK has one too, a double; its headers are included before ours
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
