@@ -1,1 +1,208 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// A change of configuration as a transaction:
+//
+//   decode -> complete -> validate -> take ids, open new devices -> tell the slow path its remotes
+//   -> compile -> publish (one release store) -> retire the old snapshot, let ids leave, FDB
+//
+// Everything up to the compilation can fail and is undone; nothing after it can.
+
+#include "control/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rpc/config_json.h"
+
+#define LOG_MODULE "control"
+
+// ---- ids ---------------------------------------------------------------------------------------
+
+static void begin(struct control *control)
+{
+	ids_begin(control->devices);
+	ids_begin(control->networks);
+	ids_begin(control->domains);
+	ids_begin(control->attachments);
+}
+
+static void rollback(struct control *control)
+{
+	ids_rollback(control->devices);
+	ids_rollback(control->networks);
+	ids_rollback(control->domains);
+	ids_rollback(control->attachments);
+}
+
+static void take(struct ids *ids, const char *name, const char *path, struct problems *problems)
+{
+	if (ids_take(ids, name) == 0)
+		problem_add(problems, E_LIMIT, path,
+			"no id is left for \"%s\": there are too many objects of its kind, or "
+			"too many were deleted in the last seconds",
+			name);
+}
+
+// Networks, their FDB domains and segments.
+static void take_networks(struct control *control, const struct model *model, const char *flush,
+	struct problems *problems)
+{
+	char name[ATTACHMENT_NAME_LEN];
+
+	for (size_t i = 0; i < model->n_networks; i++) {
+		const struct network_config *network = &model->networks[i];
+		const char *path = arena_printf(model->arena, "networks.%s", network->name);
+
+		if (flush != NULL && (flush[0] == '\0' || strcmp(flush, network->name) == 0))
+			ids_renew(control->domains, network->name);
+		take(control->networks, network->name, path, problems);
+		take(control->domains, network->name, path, problems);
+		for (size_t j = 0; j < network->n_segments; j++)
+			take(control->attachments, name_of_segment(name, &network->segments[j]),
+				path, problems);
+	}
+}
+
+static int take_ids(struct control *control, const struct model *model, const char *flush,
+	struct problems *problems)
+{
+	size_t n_before = problems->n;
+	char name[ATTACHMENT_NAME_LEN];
+
+	take_networks(control, model, flush, problems);
+	for (size_t i = 0; i < model->n_uplinks; i++)
+		take(control->attachments, name_of_uplink(name, &model->uplinks[i]),
+			arena_printf(model->arena, "uplinks.%s", model->uplinks[i].name), problems);
+	for (size_t i = 0; i < model->n_ports; i++) {
+		const struct port_config *port = &model->ports[i];
+		const char *path = arena_printf(model->arena, "ports.%s", port->name);
+
+		take(control->attachments, name_of_port(name, port), path, problems);
+		if (port->vlan != 0)
+			take(control->attachments, name_of_trunk(name, port->device), path,
+				problems);
+	}
+	return problems->n == n_before ? 0 : -ENOSPC;
+}
+
+// ---- the transaction ---------------------------------------------------------------------------
+
+// Everything that can fail. On failure nothing has changed. `flush`: the network that gets a new
+// FDB domain, "": all, NULL: none.
+static int prepare(struct control *control, const struct model *model, const char *flush,
+	struct problems *problems)
+{
+	int rc;
+
+	begin(control);
+	rc = take_ids(control, model, flush, problems);
+	if (rc == 0)
+		rc = devices_prepare(control, model, problems);
+	if (rc == 0) {
+		rc = underlay_apply(control, model);
+		if (rc < 0) {
+			problem_add(problems, E_LIMIT, "tunnel.remotes",
+				"there are more remotes than the %d that a node can hold",
+				MAX_REMOTES - 1);
+			underlay_apply(control, control->model);
+			slowpath_commit_done(control->slowpath);
+		}
+	}
+	if (rc < 0) {
+		devices_undo(control);
+		rollback(control);
+	}
+	return rc;
+}
+
+// Makes a prepared transaction the configuration in force.
+static void publish(struct control *control, const struct model *model)
+{
+	struct snapshot *new = snapshot_compile(control, model);
+	struct snapshot *old = control->tables->snapshot;
+	uint64_t now_ns = clock_now_ns();
+	uint64_t token;
+
+	__atomic_store_n(&control->tables->snapshot, new, __ATOMIC_RELEASE);
+	slowpath_commit_done(control->slowpath);
+	token = rcu_token(control->tables->rcu);
+	ids_commit(control->devices, token, now_ns);
+	ids_commit(control->networks, token, now_ns);
+	ids_commit(control->domains, token, now_ns);
+	ids_commit(control->attachments, token, now_ns);
+	if (old != NULL)
+		entries_follow(control, old, model);
+	rcu_retire(control->tables->rcu, old, snapshot_free);
+}
+
+// "vxlan.7" is the tunnel segment of VNI 7, so that no uplink may have segments of that name.
+static void check_names(const struct model *model, struct problems *problems)
+{
+	if (model_uplink(model, "vxlan") != NULL)
+		problem_add(problems, E_NAME, "uplinks.vxlan",
+			"\"vxlan\" can not be the name of an uplink: \"vxlan.7\" names the tunnel "
+			"segment of VNI 7");
+}
+
+struct model *commit_check(
+	struct control *control, const json_t *document, struct problems *problems)
+{
+	struct model *model = config_decode(document, problems);
+
+	if (model == NULL)
+		return NULL;
+	model_complete(model, control->model, problems);
+	model_validate(model, control->model, problems);
+	check_names(model, problems);
+	if (problems->n > 0) {
+		model_free(model);
+		return NULL;
+	}
+	return model;
+}
+
+int control_commit(struct control *control, const json_t *document, struct problems *problems)
+{
+	struct model *model = commit_check(control, document, problems);
+	int rc;
+
+	if (model == NULL)
+		return -EINVAL;
+	rc = prepare(control, model, NULL, problems);
+	if (rc < 0) {
+		model_free(model);
+		return rc;
+	}
+	publish(control, model);
+	model_free(control->model);
+	control->model = model;
+	json_decref(control->document);
+	control->document = config_encode(model);
+	control->unsaved = true;
+	log_debug("configuration in force version=%u", control->version);
+	return 0;
+}
+
+int commit_flush(struct control *control, const char *network, struct problems *problems)
+{
+	int rc;
+
+	if (control->model == NULL)
+		return 0;
+	rc = prepare(control, control->model, network != NULL ? network : "", problems);
+	if (rc == 0)
+		publish(control, control->model);
+	return rc;
+}
+
+void commit_empty(struct control *control)
+{
+	struct model *model = model_new();
+
+	begin(control);
+	underlay_apply(control, NULL);
+	publish(control, model);
+	model_free(model);
+}

@@ -1,1 +1,153 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Start, end and periodic work of the control side.
+
+#include "control/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/internal.h"
+
+// How long the id of a network or attachment rests: longer than the slow path holds packets that
+// carry it.
+#define ID_HOLD_NS (10 * NS_PER_S)
+
+#define LOAD_INTERVAL_NS NS_PER_S
+
+struct control *control_new(struct tables *tables)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL)
+		return NULL;
+	control->tables = tables;
+	control->start_ns = clock_now_ns();
+	control->slowpath = slowpath_new(tables);
+	control->document = json_object();
+	if (control->slowpath == NULL || control->document == NULL) {
+		slowpath_free(control->slowpath);
+		json_decref(control->document);
+		free(control);
+		return NULL;
+	}
+	control->devices = ids_new(MAX_DEVICES, 0);
+	control->networks = ids_new(MAX_NETWORKS, ID_HOLD_NS);
+	control->domains = ids_new(UINT16_MAX, 0);
+	control->attachments = ids_new(MAX_ATTACHMENTS, ID_HOLD_NS);
+	commit_empty(control);
+	return control;
+}
+
+void control_free(struct control *control)
+{
+	if (control == NULL)
+		return;
+	rcu_retire(control->tables->rcu, control->tables->snapshot, snapshot_free);
+	control->tables->snapshot = NULL;
+	rcu_barrier(control->tables->rcu);
+	slowpath_free(control->slowpath);
+	for (unsigned i = 0; i < MAX_DEVICES; i++)
+		device_close(control->slots[i].device);
+	ids_free(control->devices);
+	ids_free(control->networks);
+	ids_free(control->domains);
+	ids_free(control->attachments);
+	for (unsigned i = 0; i < MAX_ATTACHMENTS; i++)
+		free(control->baselines[i]);
+	free(control->statics);
+	free(control->file);
+	model_free(control->model);
+	json_decref(control->document);
+	free(control);
+}
+
+const json_t *control_document(const struct control *control)
+{
+	return control->document;
+}
+
+const struct model *control_model(const struct control *control)
+{
+	return control->model;
+}
+
+struct slowpath *control_slowpath(struct control *control)
+{
+	return control->slowpath;
+}
+
+uint16_t control_device_id(const struct control *control, const char *device_text)
+{
+	return ids_find(control->devices, device_text);
+}
+
+uint16_t control_network_id(const struct control *control, const char *network)
+{
+	return ids_find(control->networks, network);
+}
+
+uint16_t control_attachment_id(const struct control *control, const char *name)
+{
+	return ids_find(control->attachments, name);
+}
+
+void control_set_file(struct control *control, const char *file)
+{
+	char *copy = strdup(file); // first: `file` may be the text that is freed next
+
+	if (copy == NULL)
+		abort();
+	free(control->file);
+	control->file = copy;
+	control->unsaved = false;
+}
+
+static bool network_release(uint16_t id, void *arg)
+{
+	return true;
+}
+
+static bool domain_release(uint16_t id, void *arg)
+{
+	struct control *control = arg;
+
+	return fdb_domain_clean(control->tables->fdb, id);
+}
+
+static bool attachment_release(uint16_t id, void *arg)
+{
+	ledger_retire(arg, id);
+	return true;
+}
+
+static void sample_loads(struct control *control, uint64_t now_ns)
+{
+	if (now_ns - control->loads_ns < LOAD_INTERVAL_NS)
+		return;
+	control->loads_ns = now_ns;
+	for (unsigned i = 0; i < control->tables->n_workers; i++) {
+		struct worker_load *load = &control->loads[i];
+		uint64_t busy = control->tables->counters[i]->busy_cycles;
+		uint64_t idle = control->tables->counters[i]->idle_cycles;
+		uint64_t spent = busy - load->busy_cycles + idle - load->idle_cycles;
+
+		load->load = spent > 0 ? (double)(busy - load->busy_cycles) / (double)spent : 0;
+		load->busy_cycles = busy;
+		load->idle_cycles = idle;
+	}
+}
+
+bool control_poll(struct control *control, uint64_t now_ns)
+{
+	struct rcu *rcu = control->tables->rcu;
+	bool again = slowpath_poll(control->slowpath, now_ns);
+
+	rcu_poll(rcu);
+	devices_poll(control, now_ns);
+	ids_poll(control->networks, rcu, now_ns, network_release, control);
+	ids_poll(control->domains, rcu, now_ns, domain_release, control);
+	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
+	sample_loads(control, now_ns);
+	return again;
+}

@@ -15,6 +15,7 @@
 
 struct control;
 
+// NULL and errno on failure.
 struct control *control_new(struct tables *tables);
 // Closes all devices; no worker runs any more.
 void control_free(struct control *control);
@@ -24,7 +25,11 @@ void control_free(struct control *control);
 // The caller keeps its reference to document.
 int control_commit(struct control *control, const json_t *document, struct problems *problems);
 
-const json_t *control_document(const struct control *control); // as in force, generated values in it
+// The file that the configuration in force came from, and that config.save writes.
+void control_set_file(struct control *control, const char *file);
+
+const json_t *control_document(
+	const struct control *control); // as in force, generated values in it
 const struct model *control_model(const struct control *control);
 struct slowpath *control_slowpath(struct control *control);
 

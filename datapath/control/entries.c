@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The FDB's part of a commit: what was learned at attachments that are gone is forgotten, ports'
+// MACs and configured static entries stand in the table.
+//
+// Runs after the snapshot is published. The other way round, a worker that still holds the old
+// snapshot could teach the table again what was just forgotten: the slow path, in this same thread,
+// learns nothing for what is not in the snapshot in force.
+
+#include "control/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define LOG_MODULE "control"
+
+#define AGEING_DEFAULT_S 300
+
+// Whether frames come in and go out by the attachment.
+static bool is_active(const struct snapshot *s, const struct attachment *attachment)
+{
+	return attachment->flags & ATTACHMENT_UP &&
+	       s->networks[attachment->network].flags & NETWORK_UP;
+}
+
+static void forget_removed(
+	struct control *control, const struct snapshot *old, const struct snapshot *new)
+{
+	for (uint16_t id = 1; id < old->n_attachments; id++) {
+		const struct attachment *was = &old->attachments[id];
+		const struct attachment *is = &new->attachments[id];
+
+		if (was->network != 0 && is_active(old, was) &&
+			(is->network != was->network || is->device != was->device ||
+				!is_active(new, is)))
+			fdb_flush_location(control->tables->fdb, id);
+	}
+}
+
+static void forget_domains(
+	struct control *control, const struct snapshot *old, const struct snapshot *new)
+{
+	for (uint16_t id = 1; id < old->n_networks; id++) {
+		if (old->networks[id].domain != 0 &&
+			old->networks[id].domain != new->networks[id].domain)
+			fdb_flush_domain(control->tables->fdb, old->networks[id].domain);
+	}
+}
+
+static void set_ageing(struct control *control, const struct model *model)
+{
+	for (size_t i = 0; i < model->n_networks; i++) {
+		const struct network_config *network = &model->networks[i];
+		uint32_t ageing_s = network->ageing;
+
+		if (ageing_s == 0)
+			ageing_s = model->tunnel.ageing;
+		if (ageing_s == 0)
+			ageing_s = AGEING_DEFAULT_S;
+		fdb_set_ageing(
+			control->tables->fdb, ids_find(control->domains, network->name), ageing_s);
+	}
+}
+
+// ---- static entries ----------------------------------------------------------------------------
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct static_entry *x = a, *y = b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+// Location of a configured entry's target, 0: nowhere at present (its port is down).
+static uint16_t target(const struct control *control, const struct snapshot *s,
+	const struct model *model, const struct fdb_config *fdb)
+{
+	const struct network_config *network = model_network(model, fdb->network);
+	char name[ATTACHMENT_NAME_LEN];
+	uint16_t id = 0;
+
+	if (ip_is_set(&fdb->remote)) {
+		id = remote_find(control->tables->remotes, ip_v4(&fdb->remote));
+		return id != 0 ? LOCATION_REMOTE | id : 0;
+	}
+	if (fdb->port != NULL)
+		id = ids_find(
+			control->attachments, name_of_port(name, model_port(model, fdb->port)));
+	for (size_t i = 0; fdb->uplink != NULL && i < network->n_segments; i++) {
+		const struct segment_config *segment = &network->segments[i];
+
+		if (segment->uplink != NULL && strcmp(segment->uplink, fdb->uplink) == 0)
+			id = ids_find(control->attachments, name_of_segment(name, segment));
+	}
+	return is_active(s, &s->attachments[id]) ? id : 0;
+}
+
+static void add(struct control *control, const struct network_config *network,
+	const struct mac *mac, uint16_t location)
+{
+	uint16_t domain = ids_find(control->domains, network->name);
+
+	if (location != 0)
+		control->statics[control->n_statics++] = (struct static_entry){
+			.key = fdb_key(domain, mac_to_u64(mac)), .location = location};
+}
+
+static void collect(struct control *control, const struct model *model)
+{
+	const struct snapshot *s = control->tables->snapshot;
+	size_t n = model->n_ports + model->n_fdb + 1;
+
+	control->statics = calloc(n, sizeof(*control->statics));
+	control->n_statics = 0;
+	if (control->statics == NULL)
+		abort();
+	for (size_t i = 0; i < model->n_ports; i++) {
+		const struct port_config *port = &model->ports[i];
+		char name[ATTACHMENT_NAME_LEN];
+		uint16_t id = ids_find(control->attachments, name_of_port(name, port));
+
+		add(control, model_network(model, port->network), &port->mac,
+			is_active(s, &s->attachments[id]) ? id : 0);
+	}
+	for (size_t i = 0; i < model->n_fdb; i++) {
+		const struct fdb_config *fdb = &model->fdb[i];
+
+		add(control, model_network(model, fdb->network), &fdb->mac,
+			target(control, s, model, fdb));
+	}
+	qsort(control->statics, control->n_statics, sizeof(*control->statics), compare_entries);
+}
+
+static uint16_t key_domain(uint64_t key)
+{
+	return (uint16_t)(key >> 48);
+}
+
+static uint64_t key_mac(uint64_t key)
+{
+	return key & UINT64_C(0xffffffffffff);
+}
+
+static void write_entry(struct control *control, const struct static_entry *entry)
+{
+	if (fdb_add_static(control->tables->fdb, key_domain(entry->key), key_mac(entry->key),
+		    entry->location) < 0)
+		log_error("no room in the FDB for a static entry mac=%012llx",
+			(unsigned long long)key_mac(entry->key));
+}
+
+void entries_follow(struct control *control, const struct snapshot *old, const struct model *model)
+{
+	const struct snapshot *new = control->tables->snapshot;
+	struct static_entry *before = control->statics;
+	size_t n_before = control->n_statics;
+
+	forget_removed(control, old, new);
+	forget_domains(control, old, new);
+	set_ageing(control, model);
+	collect(control, model);
+	for (size_t i = 0; i < n_before; i++) {
+		if (bsearch(&before[i], control->statics, control->n_statics, sizeof(*before),
+			    compare_entries) == NULL)
+			fdb_del(control->tables->fdb, key_domain(before[i].key),
+				key_mac(before[i].key));
+	}
+	// All of them, not just new ones: those at a location that was flushed went with it.
+	for (size_t i = 0; i < control->n_statics; i++)
+		write_entry(control, &control->statics[i]);
+	free(before);
+}
+
+void entries_flush(struct control *control, uint16_t attachment)
+{
+	fdb_flush_location(control->tables->fdb, attachment);
+	for (size_t i = 0; i < control->n_statics; i++) {
+		if (control->statics[i].location == attachment)
+			write_entry(control, &control->statics[i]);
+	}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the files of control/ share among themselves. Everything here belongs to the control
+// thread; workers see only what is published through struct tables.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "control/control.h"
+#include "control/ids.h"
+#include "tables/device.h"
+#include "tables/limits.h"
+#include "tables/tables.h"
+
+// "uplink " or "trunk " and the longest name or device text.
+#define ATTACHMENT_NAME_LEN 512
+
+struct device_slot {
+	struct device *device; // NULL: none
+	uint16_t mtu;	       // L3 size it was opened for
+	unsigned first_worker; // polls queue 0, the next one queue 1, …; fixed for the device's
+			       // life, so that no two workers ever poll one queue, not even while
+			       // they hold different snapshots
+};
+
+// A static FDB entry as it stands in the table.
+struct static_entry {
+	uint64_t key; // fdb_key()
+	uint16_t location;
+};
+
+// Busy share of a worker over the last second.
+struct worker_load {
+	uint64_t busy_cycles, idle_cycles; // at the last sample
+	double load;			   // 0 to 1
+};
+
+struct control {
+	struct tables *tables;
+	struct slowpath *slowpath;
+	struct model *model; // in force; NULL before the first commit
+	json_t *document;    // in force, generated values in it
+	uint32_t version;    // of the snapshot
+	uint64_t start_ns;
+
+	struct ids *devices;	 // by device text
+	struct ids *networks;	 // by name
+	struct ids *domains;	 // by network name; a flush gives a network a new one
+	struct ids *attachments; // by the names of docs/rpc.md
+	struct device_slot slots[MAX_DEVICES];
+
+	struct static_entry *statics; // sorted by key
+	size_t n_statics;
+
+	// What an attachment id had counted before its present owner (NULL: nothing), and the sum
+	// of what owners that are gone have counted: counters only grow, their writers are workers.
+	struct attachment_counters *baselines[MAX_ATTACHMENTS];
+	struct attachment_counters retired;
+
+	struct worker_load loads[MAX_WORKERS];
+	uint64_t loads_ns; // of the last sample
+
+	char *file;   // that config.save writes; NULL: none
+	bool unsaved; // the document in force is not what the file had
+};
+
+// ---- names of attachments ----------------------------------------------------------------------
+
+// Each writes the name into `text` and returns it.
+const char *name_of_port(char text[ATTACHMENT_NAME_LEN], const struct port_config *port);
+const char *name_of_uplink(char text[ATTACHMENT_NAME_LEN], const struct uplink_config *uplink);
+const char *name_of_trunk(char text[ATTACHMENT_NAME_LEN], const char *device);
+const char *name_of_segment(char text[ATTACHMENT_NAME_LEN], const struct segment_config *segment);
+
+// ---- devices.c ---------------------------------------------------------------------------------
+
+// Takes the ids of all devices of the model and opens those that are new. Adds every problem.
+int devices_prepare(struct control *control, const struct model *model, struct problems *problems);
+// Closes what devices_prepare() opened in this transaction.
+void devices_undo(struct control *control);
+// Closes devices that left the configuration and that no worker uses any more.
+void devices_poll(struct control *control, uint64_t now_ns);
+
+// ---- compile.c ---------------------------------------------------------------------------------
+
+// A snapshot of the model. All ids are taken, all devices open, all remotes known.
+struct snapshot *snapshot_compile(struct control *control, const struct model *model);
+void snapshot_free(void *snapshot);
+
+// ---- underlay.c --------------------------------------------------------------------------------
+
+// Tells the slow path the underlay and the remotes of a model (NULL: none). -ENOSPC when there are
+// more remotes than the table holds.
+int underlay_apply(struct control *control, const struct model *model);
+// Group of a vxlan segment, 0: none. Network order.
+uint32_t underlay_group(const struct tunnel_config *tunnel, uint32_t vni);
+// Local VTEP address; unset when the model has no tunnel.
+struct ip_addr underlay_address(const struct model *model);
+
+// ---- entries.c ---------------------------------------------------------------------------------
+
+// Makes the FDB follow a commit: forgets what was learned at attachments that are gone, down or
+// elsewhere, and brings the static entries up to date. Called after the snapshot is published.
+void entries_follow(struct control *control, const struct snapshot *old, const struct model *model);
+// Forgets what was learned at an attachment; its static entries stay.
+void entries_flush(struct control *control, uint16_t attachment);
+
+// ---- commit.c ----------------------------------------------------------------------------------
+
+// decode -> complete -> validate, without touching anything. NULL after problem_add().
+struct model *commit_check(
+	struct control *control, const json_t *document, struct problems *problems);
+// Gives one network (NULL: all) a new FDB domain: everything learned there is forgotten.
+int commit_flush(struct control *control, const char *network, struct problems *problems);
+// Publishes the snapshot of a node without configuration, so that workers always have one.
+void commit_empty(struct control *control);
+
+// ---- ledger.c ----------------------------------------------------------------------------------
+
+// Folds the counters of a released attachment id into `retired`.
+void ledger_retire(struct control *control, uint16_t attachment);
+// What the owner of an attachment id has counted, over all workers and control.
+void ledger_read(
+	const struct control *control, uint16_t attachment, struct attachment_counters *counters);
+void ledger_add(struct attachment_counters *sum, const struct attachment_counters *counters);

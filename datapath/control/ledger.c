@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sums of the workers' counters. Counters only grow and only their worker writes them, so an
+// attachment id that gets a new owner starts from a baseline instead of from zero, and what its
+// former owner counted goes on in `retired`: totals never lose a packet.
+
+#include "control/internal.h"
+
+#include <stdlib.h>
+
+void ledger_add(struct attachment_counters *sum, const struct attachment_counters *counters)
+{
+	sum->rx += counters->rx;
+	sum->rx_bytes += counters->rx_bytes;
+	sum->tx += counters->tx;
+	sum->tx_bytes += counters->tx_bytes;
+	sum->originated += counters->originated;
+	sum->copies += counters->copies;
+	sum->consumed += counters->consumed;
+	sum->handed_out += counters->handed_out;
+	sum->handed_in += counters->handed_in;
+	for (unsigned i = 0; i < N_DROP_REASONS; i++)
+		sum->drops[i] += counters->drops[i];
+}
+
+static void subtract(struct attachment_counters *sum, const struct attachment_counters *counters)
+{
+	sum->rx -= counters->rx;
+	sum->rx_bytes -= counters->rx_bytes;
+	sum->tx -= counters->tx;
+	sum->tx_bytes -= counters->tx_bytes;
+	sum->originated -= counters->originated;
+	sum->copies -= counters->copies;
+	sum->consumed -= counters->consumed;
+	sum->handed_out -= counters->handed_out;
+	sum->handed_in -= counters->handed_in;
+	for (unsigned i = 0; i < N_DROP_REASONS; i++)
+		sum->drops[i] -= counters->drops[i];
+}
+
+// Of all owners that the id ever had.
+static void read_raw(
+	const struct control *control, uint16_t attachment, struct attachment_counters *counters)
+{
+	*counters = (struct attachment_counters){0};
+	for (unsigned i = 0; i <= MAX_WORKERS; i++) {
+		if (control->tables->counters[i] != NULL)
+			ledger_add(
+				counters, &control->tables->counters[i]->attachments[attachment]);
+	}
+}
+
+void ledger_read(
+	const struct control *control, uint16_t attachment, struct attachment_counters *counters)
+{
+	read_raw(control, attachment, counters);
+	if (control->baselines[attachment] != NULL)
+		subtract(counters, control->baselines[attachment]);
+}
+
+void ledger_retire(struct control *control, uint16_t attachment)
+{
+	struct attachment_counters counters;
+
+	ledger_read(control, attachment, &counters);
+	ledger_add(&control->retired, &counters);
+	if (control->baselines[attachment] == NULL)
+		control->baselines[attachment] =
+			aligned_alloc(64, sizeof(struct attachment_counters));
+	if (control->baselines[attachment] == NULL)
+		abort();
+	read_raw(control, attachment, control->baselines[attachment]);
+}
