@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Makes the pcap files that the benchmarks replay.
+
+A capture holds one UDP flow per pair of MACs: host i of side 0 sends to host i of side 1 (the
+reverse capture has the answers). Frame lengths are without the FCS, so "64" on the wire is 60
+here; IMIX is 7:4:1 of 60, 590 and 1400 bytes. Kinds:
+  l2     untagged
+  vlan   the same with an 802.1Q tag (4 bytes more)
+  vxlan  the l2 frames in VXLAN, from the remote VTEP to ours, outer UDP checksum 0
+  arp    one ARP request for our underlay address by the remote VTEP: it introduces itself
+
+    mkpcap.py DIRECTORY [--kinds l2,vlan,vxlan,arp] [--macs 1,1000,100000] [--sizes 64,1400,imix]
+"""
+
+import argparse
+import itertools
+import os
+import random
+import struct
+import sys
+from typing import NamedTuple
+
+VID = 100
+VNI = 1
+VXLAN_PORT = 8472
+MIN_FRAMES = 1024
+SIZES = {"64": [60], "1400": [1400], "imix": [60, 590, 60, 60, 590, 60, 1400, 60, 590, 60, 590, 60]}
+
+LOCAL_VTEP = "172.31.0.1"
+REMOTE_VTEP = "172.31.0.2"
+# What net_pcap gives its first device; the receiver of the tunnel packets.
+LOCAL_VTEP_MAC = "02:70:63:61:70:00"
+REMOTE_VTEP_MAC = "02:aa:00:00:00:02"
+
+
+class Capture(NamedTuple):
+    """One pcap file."""
+    kind: str
+    size: str = "64"
+    macs: int = 1000
+    reverse: bool = False
+
+    @property
+    def file_name(self):
+        if self.kind == "arp":
+            return "arp.pcap"
+        return f"{self.kind}-{self.size}-{self.macs}{'-reverse' if self.reverse else ''}.pcap"
+
+
+def host_mac(side, i):
+    """MAC of host i of a side, as text."""
+    return "02:00:%02x:%02x:%02x:%02x" % (side, i >> 16 & 255, i >> 8 & 255, i & 255)
+
+
+def _mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _ip(text):
+    return bytes(int(part) for part in text.split("."))
+
+
+def _sum(data):
+    """One's complement sum of 16-bit words, not folded; data of even length."""
+    return sum(struct.unpack(f"!{len(data) // 2}H", data))
+
+
+def _fold(total):
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def _ip_header(source, destination, total_len):
+    header = struct.pack("!BBHHHBBH", 0x45, 0, total_len, 0, 0x4000, 64, 17, 0) + source + destination
+    return header[:10] + struct.pack("!H", _fold(_sum(header))) + header[12:]
+
+
+def _udp_header(source_port, port, payload_len, addresses):
+    """UDP header with the right checksum over a payload of zeros."""
+    length = 8 + payload_len
+    checksum = _fold(_sum(addresses) + 17 + length + source_port + port + length) or 0xffff
+    return struct.pack("!HHHH", source_port, port, length, checksum)
+
+
+def _host_frame(i, length, capture):
+    """The frame of flow i; length is that of the untagged frame."""
+    sides = [1, 0] if capture.reverse else [0, 1]
+    macs = [b"\x02\x00" + bytes([side]) + i.to_bytes(3, "big") for side in sides]
+    ips = [bytes([10 + side]) + (i + 1).to_bytes(3, "big") for side in sides]
+    ports = [1024 + i % 60000, 2000 + i // 60000]
+    if capture.reverse:
+        ports.reverse()
+    payload_len = length - 14 - 20 - 8
+    tag = struct.pack("!HH", 0x8100, VID) if capture.kind == "vlan" else b""
+    return b"".join((macs[1], macs[0], tag, b"\x08\x00", _ip_header(ips[0], ips[1], length - 14),
+        _udp_header(ports[0], ports[1], payload_len, ips[0] + ips[1]), bytes(payload_len)))
+
+
+def _vxlan_frame(i, inner):
+    source_port = 32768 + (i * 2654435761 >> 7) % 28000
+    udp_len = 16 + len(inner)
+    return b"".join((_mac(LOCAL_VTEP_MAC), _mac(REMOTE_VTEP_MAC), b"\x08\x00",
+        _ip_header(_ip(REMOTE_VTEP), _ip(LOCAL_VTEP), 20 + udp_len),
+        struct.pack("!HHHHII", source_port, VXLAN_PORT, udp_len, 0, 0x08000000, VNI << 8), inner))
+
+
+def _arp_frame():
+    return b"".join((b"\xff" * 6, _mac(REMOTE_VTEP_MAC), struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1),
+        _mac(REMOTE_VTEP_MAC), _ip(REMOTE_VTEP), bytes(6), _ip(LOCAL_VTEP), bytes(18)))
+
+
+def frames(capture):
+    """The frames of a capture, in order."""
+    if capture.kind == "arp":
+        yield _arp_frame()
+        return
+    sizes = SIZES[capture.size]
+    count = max(capture.macs, MIN_FRAMES)
+    count += -count % len(sizes)
+    order = list(range(capture.macs))
+    random.Random(1).shuffle(order)
+    for i, length in itertools.islice(zip(itertools.cycle(order), itertools.cycle(sizes)), count):
+        frame = _host_frame(i, length, capture)
+        yield _vxlan_frame(i, frame) if capture.kind == "vxlan" else frame
+
+
+def make(directory, capture):
+    """Writes a capture unless it is there already; returns its path."""
+    path = os.path.join(directory, capture.file_name)
+    if os.path.exists(path):
+        return path
+    os.makedirs(directory, exist_ok=True)
+    with open(path + ".new", "wb", 1 << 20) as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for frame in frames(capture):
+            out.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+    os.rename(path + ".new", path) # a capture that is there is whole
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory")
+    parser.add_argument("--kinds", default="l2,vlan,vxlan,arp")
+    parser.add_argument("--macs", default="1,1000,100000")
+    parser.add_argument("--sizes", default="64,1400,imix")
+    args = parser.parse_args()
+    for kind in args.kinds.split(","):
+        if kind not in ("l2", "vlan", "vxlan", "arp"):
+            sys.exit(f"mkpcap.py: no kind {kind!r}; there are l2, vlan, vxlan, arp")
+        if kind == "arp":
+            print(make(args.directory, Capture("arp")))
+            continue
+        for size, macs, reverse in itertools.product(args.sizes.split(","), args.macs.split(","),
+                (False, True)):
+            if size not in SIZES:
+                sys.exit(f"mkpcap.py: no size {size!r}; there are {', '.join(SIZES)}")
+            print(make(args.directory, Capture(kind, size, int(macs), reverse)))
+
+
+if __name__ == "__main__":
+    main()
