@@ -20,7 +20,8 @@ class Pair:
         self.b = lab.instance("b", "10.0.0.2")
         self.vtep.plug(1, self.b)
         self.weft = Weft(weft_ns, pair_config(self, tunnel or {}, port), **weft)
-        self.weft.give("a", self.a)
+        if self.weft.process:
+            self.weft.give("a", self.a)
 
 
 def pair_config(pair, tunnel, port):
