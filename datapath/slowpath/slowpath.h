@@ -2,6 +2,11 @@
 // The slow path: what the control thread does with packets. Learns MACs, keeps the underlay's
 // neighbours, answers ARP and ICMP echo for the underlay address, joins the multicast group, ages
 // the FDB. Owned and called by the control thread only; never blocks.
+//
+// Ledger: what comes off a punt ring was counted consumed by the worker. A packet that goes on (a
+// held packet whose next hop answers, an answer of ours) is put on worker 0's inject ring and
+// counted originated by the worker that takes it off; one that dies here is counted originated and
+// dropped in control's own counters.
 
 #pragma once
 
@@ -13,30 +18,36 @@
 
 struct slowpath;
 
-struct slowpath *slowpath_new(struct tables *tables);
-void slowpath_free(struct slowpath *slowpath);
+struct slowpath *slowpath_new(struct tables *tables); // NULL and errno on failure
+void slowpath_free(struct slowpath *slowpath);	      // held packets are dropped
+// Says good-bye on the wire (leaves the multicast groups). Call it at shutdown, while worker 0
+// still takes packets off its inject ring.
+void slowpath_stop(struct slowpath *slowpath);
 
 // One underlay: the uplink that carries the tunnel.
 struct underlay {
 	bool present;
 	uint16_t device;
-	uint16_t attachment;       // ATTACHMENT_UPLINK of the device
-	uint16_t vlan;             // tag of the underlay, 0: untagged
-	uint64_t mac;              // of the device
-	struct ip_prefix address;  // local VTEP address with its prefix length
-	struct ip_addr gateway;    // unset: none
+	uint16_t attachment;	  // ATTACHMENT_UPLINK of the device
+	uint16_t vlan;		  // tag of the underlay, 0: untagged
+	uint64_t mac;		  // of the device
+	struct ip_prefix address; // local VTEP address with its prefix length
+	struct ip_addr gateway;	  // unset: none
 	uint16_t path_mtu;
 	const struct tunnel_config *tunnel; // port, ttl, tos, df; valid during the call
 };
 
 // Called by commit before it builds a snapshot: what the underlay will be. Entries of remotes are
-// rebuilt when anything in their headers changes.
+// rebuilt when anything in their headers changes. A commit that fails after this call calls it
+// again with what is in force, and slowpath_remote() and slowpath_commit_done() after it.
 void slowpath_set_underlay(struct slowpath *slowpath, const struct underlay *underlay);
 // Id of the remote (or group) at an address, made when it is new and marked as configured.
-// 0 when there are MAX_REMOTES.
+// 0 when there are MAX_REMOTES. Multicast addresses are groups: always resolved, and joined with
+// IGMP.
 uint16_t slowpath_remote(struct slowpath *slowpath, uint32_t address_be);
 // Called after the snapshot is published: every configured remote that slowpath_remote() was not
-// asked for since slowpath_set_underlay() becomes a learned one, and goes when nothing points to it.
+// asked for since slowpath_set_underlay() becomes a learned one, and goes when nothing points to
+// it.
 void slowpath_commit_done(struct slowpath *slowpath);
 
 // Drains the workers' rings, sends what is due, ages. `now_ns` is clock_now_ns(). Returns true when
@@ -49,11 +60,12 @@ struct remote_state {
 	uint16_t id;
 	bool configured;
 	bool multicast;
-	const char *state;   // "incomplete", "reachable", "stale", "probe", "failed", "group"
-	uint64_t mac;        // next hop, 0: not resolved
+	const char *state; // "unused" (nothing sent to it yet), "incomplete", "reachable", "stale",
+			   // "probe", "failed", "no-route", "group"
+	uint64_t mac;	   // next hop, 0: not resolved
 	uint16_t path_mtu;
-	uint32_t n_held;     // packets waiting for resolution
+	uint32_t n_held; // packets waiting for resolution
 };
 
-void slowpath_remotes(struct slowpath *slowpath,
-	void (*visit)(const struct remote_state *, void *), void *arg);
+void slowpath_remotes(
+	struct slowpath *slowpath, void (*visit)(const struct remote_state *, void *), void *arg);
