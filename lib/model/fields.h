@@ -44,7 +44,7 @@ struct field {
 	uint8_t flags;		      // FIELD_REQUIRED…
 	uint8_t size;		      // FIELD_UINT: bytes of the member
 	size_t offset;		      // of the member in the object's structure
-	ptrdiff_t set_offset;	      // of a bool that says whether the key was given, -1: none
+	size_t set_offset;	      // of a bool that says whether the key was given, 0: none
 	uint64_t min, max;	      // FIELD_UINT, FIELD_RANGES: bounds of each value
 	const char *const *words;     // FIELD_ENUM; FIELD_UINT: a word for a special value
 	uint64_t word_value;	      // FIELD_UINT: what words[0] stands for
@@ -80,6 +80,10 @@ extern const struct object_def *const object_defs[];
 const struct object_def *object_def_by_kind(const char *kind);
 const struct object_def *object_def_by_key(const char *key);
 const struct field *object_field(const struct object_def *def, const char *name);
+
+// 1 to NAME_MAX_LEN characters of A-Z a-z 0-9 . _ : / - .
+#define NAME_MAX_LEN 63
+bool object_name_valid(const char *name);
 
 // Objects of a kind in a model; the name is the first member of each structure. NULL when there
 // is none of that name. The single object of a kind has no name: pass NULL.

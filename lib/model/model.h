@@ -19,6 +19,10 @@
 #define VID_MAX 4094
 #define VNI_MAX 16777215
 
+#define WORKERS_MAX	   32
+#define PORT_ADDRESSES_MAX 5
+#define NETWORK_MTU_MIN	   68
+
 struct range {
 	uint32_t min;
 	uint32_t max;

@@ -124,6 +124,17 @@ bool ip_is_multicast(const struct ip_addr *ip)
 	return ip_is_v4(ip) ? (ip->b[12] & 0xf0) == 0xe0 : ip->b[0] == 0xff;
 }
 
+bool ip_is_host(const struct ip_addr *ip)
+{
+	static const struct ip_addr v6_loopback = {{[15] = 1}};
+
+	if (!ip_is_set(ip) || ip_is_multicast(ip) || ip_equal(ip, &v6_loopback))
+		return false;
+	if (!ip_is_v4(ip))
+		return true;
+	return ip->b[12] != 0 && ip->b[12] != 127 && ip_v4(ip) != UINT32_MAX;
+}
+
 bool ip_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAC_TEXT_LEN    18 // "fa:16:3e:de:6e:86" and NUL
-#define IP_TEXT_LEN     46 // longest IPv6 text and NUL
+#define MAC_TEXT_LEN	18 // "fa:16:3e:de:6e:86" and NUL
+#define IP_TEXT_LEN	46 // longest IPv6 text and NUL
 #define PREFIX_TEXT_LEN 50
 
 struct mac {
@@ -41,9 +41,11 @@ char *ip_format(const struct ip_addr *ip, char text[IP_TEXT_LEN]);
 bool ip_is_set(const struct ip_addr *ip);
 bool ip_is_v4(const struct ip_addr *ip);
 bool ip_is_multicast(const struct ip_addr *ip);
+// Neither unset, in 0.0.0.0/8, loopback, multicast nor the limited broadcast address.
+bool ip_is_host(const struct ip_addr *ip);
 bool ip_equal(const struct ip_addr *a, const struct ip_addr *b);
-uint32_t ip_v4(const struct ip_addr *ip);    // network order; the address must be IPv4
-struct ip_addr ip_from_v4(uint32_t v4_be);   // network order
+uint32_t ip_v4(const struct ip_addr *ip);  // network order; the address must be IPv4
+struct ip_addr ip_from_v4(uint32_t v4_be); // network order
 
 // "10.0.0.1/24": the address as typed, with its length; host bits stay.
 int ip_prefix_parse(const char *text, struct ip_prefix *prefix);

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Objects and values as the field tables describe them: finding objects in a model, storing values
+// in their members, and saying what a right value is. Used by whoever builds the model.
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "model/fields.h"
+#include "model/model.h"
+
+#define STRING_MAX_LEN 255
+
+bool object_name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= NAME_MAX_LEN &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			    "0123456789._:/-") == len;
+}
+
+size_t model_object_count(const struct model *model, const struct object_def *def)
+{
+	size_t n;
+
+	if (def->single)
+		return 1;
+	memcpy(&n, (const char *)model + def->model_offset + sizeof(void *), sizeof(n));
+	return n;
+}
+
+const void *model_object_at(const struct model *model, const struct object_def *def, size_t i)
+{
+	const char *member = (const char *)model + def->model_offset, *list;
+
+	if (def->single)
+		return member;
+	memcpy(&list, member, sizeof(list));
+	return list + i * def->size;
+}
+
+static int compare_name(const void *name, const void *object)
+{
+	return strcmp(name, *(const char *const *)object);
+}
+
+const void *model_object(const struct model *model, const struct object_def *def, const char *name)
+{
+	size_t n = model_object_count(model, def);
+
+	if (def->single)
+		return model_object_at(model, def, 0);
+	if (n == 0)
+		return NULL;
+	return bsearch(name, model_object_at(model, def, 0), n, def->size, compare_name);
+}
+
+static void *member_of(const struct field *field, void *object)
+{
+	return (char *)object + field->offset;
+}
+
+// The value was stored: remember that the key was given, if anyone asks.
+static int given(const struct field *field, void *object)
+{
+	if (field->set_offset != 0)
+		*(bool *)((char *)object + field->set_offset) = true;
+	return 0;
+}
+
+static int set_uint(const struct field *field, void *object, uint64_t value)
+{
+	void *member = member_of(field, object);
+
+	if (field->size == sizeof(uint8_t))
+		*(uint8_t *)member = (uint8_t)value;
+	else if (field->size == sizeof(uint16_t))
+		*(uint16_t *)member = (uint16_t)value;
+	else
+		*(uint32_t *)member = (uint32_t)value;
+	return given(field, object);
+}
+
+int field_set_uint(const struct field *field, void *object, uint64_t value)
+{
+	if (field->type != FIELD_UINT)
+		return -ENOTSUP;
+	if (value < field->min || value > field->max)
+		return -EINVAL;
+	return set_uint(field, object, value);
+}
+
+static int set_word(const struct field *field, void *object, const char *text)
+{
+	for (int i = 0; field->words[i] != NULL; i++) {
+		if (strcmp(field->words[i], text) != 0)
+			continue;
+		if (field->type == FIELD_UINT)
+			return set_uint(field, object, field->word_value);
+		if (field->flags & FIELD_INVERTED)
+			*(bool *)member_of(field, object) = i == 1;
+		else
+			*(int *)member_of(field, object) = i;
+		return given(field, object);
+	}
+	return -EINVAL;
+}
+
+// "driver:name[,key=value]": the form only; what drivers there are is known to the daemon.
+static bool device_valid(const char *text)
+{
+	size_t driver = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	const char *name = text + driver + 1;
+
+	if (driver == 0 || text[driver] != ':' || *name == '\0' || *name == ',')
+		return false;
+	for (; *name != '\0'; name++)
+		if (*name <= ' ' || *name == 0x7f)
+			return false;
+	return true;
+}
+
+static int set_string(
+	const struct field *field, void *object, const char *text, struct arena *arena)
+{
+	if (*text == '\0' || strlen(text) > STRING_MAX_LEN)
+		return -EINVAL;
+	if (field->type == FIELD_DEVICE && !device_valid(text))
+		return -EINVAL;
+	*(const char **)member_of(field, object) = arena_strdup(arena, text);
+	return given(field, object);
+}
+
+static int set_mac(const struct field *field, void *object, const char *text)
+{
+	struct mac mac;
+
+	if (mac_parse(text, &mac) < 0 || mac_is_zero(&mac) || mac_is_multicast(&mac))
+		return -EINVAL;
+	*(struct mac *)member_of(field, object) = mac;
+	return given(field, object);
+}
+
+static int set_ip(const struct field *field, void *object, const char *text)
+{
+	struct ip_addr ip;
+
+	// "::" would read as no address
+	if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
+		return -EINVAL;
+	*(struct ip_addr *)member_of(field, object) = ip;
+	return given(field, object);
+}
+
+static int set_prefix(const struct field *field, void *object, const char *text)
+{
+	struct ip_prefix prefix;
+
+	if ((field->flags & FIELD_HOST_OK) && ip_parse(text, &prefix.addr) == 0)
+		prefix.len = ip_is_v4(&prefix.addr) ? 32 : 128;
+	else if (ip_prefix_parse(text, &prefix) < 0)
+		return -EINVAL;
+	if (!ip_is_set(&prefix.addr))
+		return -EINVAL;
+	*(struct ip_prefix *)member_of(field, object) = prefix;
+	return given(field, object);
+}
+
+static int set_ranges(
+	const struct field *field, void *object, const char *text, struct arena *arena)
+{
+	struct range bounds = {(uint32_t)field->min, (uint32_t)field->max};
+
+	if (range_list_parse(text, &bounds, member_of(field, object), arena) < 0)
+		return -EINVAL;
+	return given(field, object);
+}
+
+int field_set_text(const struct field *field, void *object, const char *text, struct arena *arena)
+{
+	switch (field->type) {
+	case FIELD_UINT:
+		return field->words == NULL ? -ENOTSUP : set_word(field, object, text);
+	case FIELD_ENUM:
+		return set_word(field, object, text);
+	case FIELD_STRING:
+	case FIELD_NAME:
+	case FIELD_DEVICE:
+		return set_string(field, object, text, arena);
+	case FIELD_MAC:
+		return set_mac(field, object, text);
+	case FIELD_IP:
+		return set_ip(field, object, text);
+	case FIELD_PREFIX:
+		return set_prefix(field, object, text);
+	case FIELD_RANGES:
+		return set_ranges(field, object, text, arena);
+	case FIELD_BOOL:
+	case FIELD_IP_LIST:
+	case FIELD_OBJECTS:
+		break;
+	}
+	return -ENOTSUP;
+}
+
+static int set_default(const struct field *field, void *object, struct arena *arena)
+{
+	const char *text = field->default_text;
+
+	if (field->type == FIELD_BOOL) {
+		*(bool *)member_of(field, object) = strcmp(text, "true") == 0;
+		return 0;
+	}
+	if (field->type == FIELD_UINT && *text >= '0' && *text <= '9')
+		return field_set_uint(field, object, strtoull(text, NULL, 10));
+	return field_set_text(field, object, text, arena);
+}
+
+void object_init(const struct object_def *def, void *object, struct arena *arena)
+{
+	for (size_t i = 0; i < def->n_fields; i++) {
+		const struct field *field = &def->fields[i];
+
+		if (field->default_text != NULL && !(field->flags & FIELD_GENERATED)) {
+			int rc = set_default(field, object, arena);
+
+			assert(rc == 0); // the tables are wrong
+			(void)rc;
+		} else if (field->type == FIELD_ENUM && (field->flags & FIELD_REQUIRED)) {
+			*(int *)member_of(field, object) = -1;
+		}
+	}
+}
+
+static const char *words_text(const struct field *field, struct arena *arena)
+{
+	const char *text = arena_printf(arena, "\"%s\"", field->words[0]);
+
+	for (size_t i = 1; field->words[i] != NULL; i++)
+		text = arena_printf(arena, "%s%s\"%s\"", text,
+			field->words[i + 1] == NULL ? " or " : ", ", field->words[i]);
+	return text;
+}
+
+const char *field_expects(const struct field *field, struct arena *arena)
+{
+	if (field->expects != NULL)
+		return field->expects;
+	switch (field->type) {
+	case FIELD_BOOL:
+		return "true or false";
+	case FIELD_UINT:
+		return arena_printf(arena, "an integer from %llu to %llu%s%s",
+			(unsigned long long)field->min, (unsigned long long)field->max,
+			field->words == NULL ? "" : " or ",
+			field->words == NULL ? "" : words_text(field, arena));
+	case FIELD_ENUM:
+		return words_text(field, arena);
+	case FIELD_STRING:
+		return arena_printf(arena, "a text of 1 to %d bytes", STRING_MAX_LEN);
+	case FIELD_NAME:
+		return arena_printf(arena, "the name of a%s %s",
+			strchr("aeiou", field->ref[0]) != NULL ? "n" : "", field->ref);
+	case FIELD_DEVICE:
+		return "\"driver:name[,key=value]\"";
+	case FIELD_MAC:
+		return "a unicast MAC such as \"fa:16:3e:de:6e:86\"";
+	case FIELD_IP:
+		return "an address such as \"192.0.2.1\"";
+	case FIELD_PREFIX:
+		return "an address with prefix length such as \"192.0.2.1/24\"";
+	case FIELD_IP_LIST:
+		return "an array of addresses such as [\"192.0.2.1\"]";
+	case FIELD_RANGES:
+		return arena_printf(arena,
+			"ranges such as \"10-20,30\" of integers from %llu to %llu, lowest first",
+			(unsigned long long)field->min, (unsigned long long)field->max);
+	case FIELD_OBJECTS:
+		return "an array of objects";
+	}
+	return "another value";
+}
