@@ -103,6 +103,11 @@ void control_set_file(struct control *control, const char *file)
 	control->unsaved = false;
 }
 
+void control_set_cpus(struct control *control, const unsigned *cpus)
+{
+	control->cpus = cpus;
+}
+
 static bool network_release(uint16_t id, void *arg)
 {
 	return true;

@@ -27,6 +27,8 @@ int control_commit(struct control *control, const json_t *document, struct probl
 
 // The file that the configuration in force came from, and that config.save writes.
 void control_set_file(struct control *control, const char *file);
+// The CPUs of tables->n_workers workers, for status.get. The array stays the caller's.
+void control_set_cpus(struct control *control, const unsigned *cpus);
 
 const json_t *control_document(
 	const struct control *control); // as in force, generated values in it
@@ -36,9 +38,11 @@ struct slowpath *control_slowpath(struct control *control);
 // Periodic work: slowpath_poll(), rcu_poll(), closing of removed devices. True: call again soon.
 bool control_poll(struct control *control, uint64_t now_ns);
 
-// One request of the control socket (docs/rpc.md), as a decoded object; returns the answer (new
-// reference), or NULL for a notification.
+// One request of the control socket, or a batch of them (docs/rpc.md), as decoded JSON; returns the
+// answer (new reference), or NULL for notifications.
 json_t *control_call(struct control *control, const json_t *request);
+// The same for somebody else: `peer` says who it is in the log.
+json_t *control_call_from(struct control *control, const json_t *request, const char *peer);
 
 // Ids of objects in the snapshot in force, 0: none.
 uint16_t control_device_id(const struct control *control, const char *device_text);

@@ -63,8 +63,9 @@ struct control {
 	struct worker_load loads[MAX_WORKERS];
 	uint64_t loads_ns; // of the last sample
 
-	char *file;   // that config.save writes; NULL: none
-	bool unsaved; // the document in force is not what the file had
+	const unsigned *cpus; // of the workers; NULL: not told
+	char *file;	      // that config.save writes; NULL: none
+	bool unsaved;	      // the document in force is not what the file had
 };
 
 // ---- names of attachments ----------------------------------------------------------------------

@@ -1,1 +1,397 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// See server.h. A client can not hold up others or the packets: one read event handles a few lines
+// and then waits for its next turn, and a client that does not read its answers is not read from.
+
+#include "control/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rpc/framing.h"
+
+#define LOG_MODULE "server"
+
+#define MAX_CLIENTS	256
+#define LINES_PER_TURN	16
+#define MAX_UNSENT	(4 * 1024 * 1024) // answers that wait before no more requests are read
+#define SOCKET_MODE	0660
+#define POLL_BUSY_US	1000
+#define POLL_IDLE_US	5000
+#define POLL_BUSY_TURNS 100 // turns at the short interval after there was much to do
+
+struct client {
+	LIST_ENTRY(client) entries;
+	struct server *server;
+	struct bufferevent *stream;
+	char peer[64];	 // "pid=12 uid=0 gid=0"
+	size_t searched; // bytes at the start of the input that hold no newline
+	bool waiting;	 // for its answers to be read; no more requests until then
+	bool ended;	 // sends no more
+	bool skipping;	 // the rest of a line that is too long
+};
+
+struct server {
+	struct control *control;
+	struct event_base *base;
+	struct evconnlistener *listener;
+	struct event *timer;
+	unsigned busy_turns; // left at the short interval
+	unsigned n_clients;
+	LIST_HEAD(, client) clients;
+	struct sockaddr_un address;
+	dev_t device; // of the socket file that is ours
+	ino_t inode;
+};
+
+// ---- clients -----------------------------------------------------------------------------------
+
+static void client_free(struct client *client)
+{
+	LIST_REMOVE(client, entries);
+	client->server->n_clients--;
+	bufferevent_free(client->stream);
+	free(client);
+}
+
+static void answer(struct client *client, json_t *message)
+{
+	size_t len;
+	char *line;
+
+	if (message == NULL)
+		return;
+	line = rpc_line(message, &len);
+	bufferevent_write(client->stream, line, len);
+	free(line);
+	json_decref(message);
+}
+
+static void refuse(struct client *client, enum error_symbol symbol, const char *text)
+{
+	struct problems problems = PROBLEMS_INIT;
+
+	problem_add(&problems, symbol, "", "%s", text);
+	answer(client, rpc_error(NULL, &problems));
+	problems_free(&problems);
+}
+
+static void handle_line(struct client *client, const char *line, size_t len)
+{
+	struct problems problems = PROBLEMS_INIT;
+	json_t *message = rpc_parse_line(line, len, &problems);
+
+	if (message == NULL)
+		answer(client, rpc_error(NULL, &problems));
+	else
+		answer(client, control_call_from(client->server->control, message, client->peer));
+	json_decref(message);
+	problems_free(&problems);
+}
+
+static size_t unsent(const struct client *client)
+{
+	return evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
+// Handles the first line of the input. False: there is no whole line.
+static bool next_line(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	struct evbuffer_ptr from, end;
+	size_t len;
+
+	evbuffer_ptr_set(input, &from, client->searched, EVBUFFER_PTR_SET);
+	end = evbuffer_search(input, "\n", 1, &from);
+	if (end.pos < 0) {
+		client->searched = evbuffer_get_length(input);
+		if (client->searched < RPC_LINE_MAX)
+			return false;
+		if (!client->skipping)
+			refuse(client, E_REQUEST, "a line is longer than 16 MiB");
+		client->skipping = true;
+		evbuffer_drain(input, client->searched);
+		client->searched = 0;
+		return false;
+	}
+	len = (size_t)end.pos + 1;
+	if (!client->skipping)
+		handle_line(client, (const char *)evbuffer_pullup(input, (ssize_t)len), len);
+	client->skipping = false;
+	client->searched = 0;
+	evbuffer_drain(input, len);
+	return true;
+}
+
+// One turn: a few lines. Frees a client that has sent all and got all.
+static void take_turn(struct client *client)
+{
+	for (int i = 0; i < LINES_PER_TURN; i++) {
+		if (unsent(client) > MAX_UNSENT) {
+			// on_write() goes on when the answers are gone.
+			client->waiting = true;
+			bufferevent_disable(client->stream, EV_READ);
+			return;
+		}
+		if (!next_line(client)) {
+			if (client->ended && unsent(client) == 0)
+				client_free(client);
+			return;
+		}
+	}
+	// More may wait in the buffer; others first.
+	bufferevent_trigger(client->stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static void on_read(struct bufferevent *stream, void *arg)
+{
+	struct client *client = arg;
+
+	if (!client->waiting)
+		take_turn(client);
+}
+
+// All answers are sent.
+static void on_write(struct bufferevent *stream, void *arg)
+{
+	struct client *client = arg;
+
+	if (client->waiting && !client->ended)
+		bufferevent_enable(stream, EV_READ);
+	client->waiting = false;
+	take_turn(client);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *arg)
+{
+	struct client *client = arg;
+
+	if (what & BEV_EVENT_EOF) {
+		// It may have sent requests and still read what they bring.
+		client->ended = true;
+		if (!client->waiting)
+			take_turn(client);
+	} else {
+		client_free(client);
+	}
+}
+
+static void name_peer(struct client *client, int fd)
+{
+	struct ucred peer = {.pid = -1};
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		log_warn("who asks is not known: %s", strerror(errno));
+	snprintf(client->peer, sizeof(client->peer), "pid:%d,uid:%u,gid:%u", (int)peer.pid,
+		peer.uid, peer.gid);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+	int len, void *arg)
+{
+	struct server *server = arg;
+	struct client *client = NULL;
+
+	if (server->n_clients < MAX_CLIENTS)
+		client = calloc(1, sizeof(*client));
+	if (client != NULL)
+		client->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (client == NULL || client->stream == NULL) {
+		log_limited(
+			LOG_LEVEL_WARN, 10, "too many connections clients=%u", server->n_clients);
+		free(client);
+		close(fd);
+		return;
+	}
+	client->server = server;
+	name_peer(client, fd);
+	LIST_INSERT_HEAD(&server->clients, client, entries);
+	server->n_clients++;
+	bufferevent_setcb(client->stream, on_read, on_write, on_event, client);
+	// Reads no more than one line ahead.
+	bufferevent_setwatermark(client->stream, EV_READ, 0, RPC_LINE_MAX);
+	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+}
+
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	log_limited(LOG_LEVEL_WARN, 10, "accept: %s",
+		evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+// ---- the timer ---------------------------------------------------------------------------------
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	struct timeval next = {0};
+
+	// At once means after the sockets had their turn.
+	if (control_poll(server->control, clock_now_ns())) {
+		server->busy_turns = POLL_BUSY_TURNS;
+	} else if (server->busy_turns > 0) {
+		server->busy_turns--;
+		next.tv_usec = POLL_BUSY_US;
+	} else {
+		next.tv_usec = POLL_IDLE_US;
+	}
+	event_add(server->timer, &next);
+}
+
+// ---- the socket file ---------------------------------------------------------------------------
+
+// Makes the directories above `path`.
+static int make_parents(const char *path)
+{
+	char *copy = strdup(path);
+	int rc = copy == NULL ? -ENOMEM : 0;
+
+	for (char *p = copy; rc == 0 && (p = strchr(p + 1, '/')) != NULL;) {
+		*p = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			rc = -errno;
+		*p = '/';
+	}
+	free(copy);
+	return rc;
+}
+
+// Removes a socket file that nobody answers on.
+static int replace_stale(const struct sockaddr_un *address)
+{
+	struct stat file;
+	int fd, rc;
+
+	if (lstat(address->sun_path, &file) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(file.st_mode))
+		return -ENOTSOCK;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	close(fd);
+	// A full backlog (EAGAIN) is somebody alive too.
+	if (rc != -ECONNREFUSED)
+		return rc == 0 || rc == -EAGAIN ? -EADDRINUSE : rc;
+	return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
+// A listening socket at the address, or -errno.
+static int open_socket(struct server *server)
+{
+	const char *path = server->address.sun_path;
+	struct stat file;
+	mode_t mask;
+	int fd, rc;
+
+	rc = make_parents(path);
+	if (rc == 0)
+		rc = replace_stale(&server->address);
+	if (rc < 0)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	// By the mask and not by chmod(): nobody else may connect in between.
+	mask = umask(0777 & ~SOCKET_MODE);
+	rc = bind(fd, (const struct sockaddr *)&server->address, sizeof(server->address));
+	umask(mask);
+	if (rc < 0 || listen(fd, SOMAXCONN) < 0 || lstat(path, &file) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	server->device = file.st_dev;
+	server->inode = file.st_ino;
+	return fd;
+}
+
+static const char *socket_error(int rc)
+{
+	if (rc == -EADDRINUSE)
+		return "another weftd answers there";
+	if (rc == -ENOTSOCK)
+		return "there is a file of that name that is no socket";
+	return strerror(-rc);
+}
+
+// ---- start and end -----------------------------------------------------------------------------
+
+static int start(struct server *server)
+{
+	struct timeval now = {0};
+	int fd = open_socket(server);
+
+	if (fd < 0)
+		return fd;
+	server->listener = evconnlistener_new(server->base, on_accept, server,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (server->listener == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	evconnlistener_set_error_cb(server->listener, on_accept_error);
+	server->timer = evtimer_new(server->base, on_timer, server);
+	if (server->timer == NULL || event_add(server->timer, &now) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+struct server *server_new(struct control *control, struct event_base *base, const char *path,
+	struct problems *problems)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int rc = server == NULL ? -ENOMEM : 0;
+
+	if (rc == 0) {
+		server->control = control;
+		server->base = base;
+		LIST_INIT(&server->clients);
+		server->address.sun_family = AF_UNIX;
+		if (strlen(path) >= sizeof(server->address.sun_path))
+			rc = -ENAMETOOLONG;
+	}
+	if (rc == 0) {
+		strcpy(server->address.sun_path, path);
+		rc = start(server);
+	}
+	if (rc == 0)
+		return server;
+	problem_add(problems, E_IO, "", "can not listen on %s: %s", path, socket_error(rc));
+	server_free(server);
+	return NULL;
+}
+
+void server_free(struct server *server)
+{
+	struct stat file;
+
+	if (server == NULL)
+		return;
+	while (!LIST_EMPTY(&server->clients))
+		client_free(LIST_FIRST(&server->clients));
+	if (server->timer != NULL)
+		event_free(server->timer);
+	if (server->listener != NULL)
+		evconnlistener_free(server->listener);
+	// Only if it is still ours.
+	if (server->inode != 0 && lstat(server->address.sun_path, &file) == 0 &&
+		file.st_dev == server->device && file.st_ino == server->inode)
+		unlink(server->address.sun_path);
+	free(server);
+}

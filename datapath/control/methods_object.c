@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// KIND.add, set, del, list, the same for all kinds through their field tables, and remote.*.
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "control/call.h"
+#include "control/internal.h"
+#include "rpc/config_json.h"
+
+// ---- changes -----------------------------------------------------------------------------------
+
+// The object as it stands in the document in force.
+static json_t *stored(const struct call *call)
+{
+	const json_t *kind = json_object_get(call->control->document, call->def->key);
+	const char *name = json_string_value(json_object_get(call->params, "name"));
+	json_t *object;
+
+	if (call->def->single)
+		return kind != NULL ? json_copy((json_t *)kind) : json_object();
+	object = json_pack("{s:s}", "name", name);
+	json_object_update(object, json_object_get(kind, name));
+	return object;
+}
+
+// Commits a copy of the document in force after `edit`.
+static int edit_object(struct call *call, enum config_op op)
+{
+	json_t *document = json_deep_copy(call->control->document);
+	int rc = config_document_edit(document, call->def, op, call->params, call->problems);
+
+	if (rc == 0)
+		rc = control_commit(call->control, document, call->problems);
+	json_decref(document);
+	return rc;
+}
+
+static json_t *object_add(struct call *call)
+{
+	return edit_object(call, CONFIG_ADD) == 0 ? stored(call) : NULL;
+}
+
+static json_t *object_set(struct call *call)
+{
+	return edit_object(call, CONFIG_SET) == 0 ? stored(call) : NULL;
+}
+
+static json_t *object_del(struct call *call)
+{
+	return edit_object(call, CONFIG_DEL) == 0 ? json_object() : NULL;
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+static json_t *link_state(const struct control *control, uint16_t device)
+{
+	struct device *d = control->slots[device].device;
+	struct device_link link = {0};
+
+	if (d->driver->link != NULL)
+		d->driver->link(d, &link);
+	return json_string(link.up ? "up" : "down");
+}
+
+static json_t *mac_text(uint64_t value)
+{
+	struct mac mac = mac_from_u64(value);
+	char text[MAC_TEXT_LEN];
+
+	return json_string(mac_format(&mac, text));
+}
+
+static json_t *uplink_state(const struct control *control, const void *object)
+{
+	const struct uplink_config *uplink = object;
+	uint16_t device = ids_find(control->devices, uplink->device);
+
+	return json_pack("{s:o, s:o}", "link", link_state(control, device), "mac",
+		mac_text(control->slots[device].device->mac));
+}
+
+static json_t *port_state(const struct control *control, const void *object)
+{
+	const struct port_config *port = object;
+	char name[ATTACHMENT_NAME_LEN];
+	uint16_t id = ids_find(control->attachments, name_of_port(name, port));
+
+	return json_pack("{s:o, s:I}", "link",
+		link_state(control, ids_find(control->devices, port->device)), "learned",
+		(json_int_t)fdb_count_location(control->tables->fdb, id));
+}
+
+static json_t *network_state(const struct control *control, const void *object)
+{
+	const struct network_config *config = object;
+	const struct snapshot *s = control->tables->snapshot;
+	const struct network *network = &s->networks[ids_find(control->networks, config->name)];
+
+	return json_pack("{s:i, s:i, s:I}", "members", network->n_members, "remotes",
+		network->n_remotes, "learned",
+		(json_int_t)fdb_count_domain(control->tables->fdb, network->domain));
+}
+
+static json_t *tunnel_state(const struct control *control, const void *object)
+{
+	struct ip_addr address = underlay_address(control->model);
+	char text[IP_TEXT_LEN];
+
+	if (!ip_is_set(&address))
+		return json_object();
+	return json_pack("{s:s}", "address", ip_format(&address, text));
+}
+
+static json_t *workers_state(const struct control *control, const void *object)
+{
+	return json_pack("{s:i}", "workers", (int)control->tables->n_workers);
+}
+
+static const struct {
+	const char *kind;
+	json_t *(*state)(const struct control *control, const void *object);
+} states[] = {
+	{"workers", workers_state},
+	{"uplink", uplink_state},
+	{"tunnel", tunnel_state},
+	{"network", network_state},
+	{"port", port_state},
+};
+
+// An object with its defaults, its name and what is going on there.
+static json_t *shown(const struct call *call, const void *object)
+{
+	json_t *full = config_encode_object_full(call->def, object);
+	json_t *json = json_object();
+
+	if (!call->def->single)
+		json_object_set_new(json, "name", json_string(*(const char *const *)object));
+	json_object_update(json, full);
+	json_decref(full);
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		if (strcmp(states[i].kind, call->def->kind) == 0)
+			json_object_set_new(json, "state", states[i].state(call->control, object));
+	}
+	return json;
+}
+
+static int check_filters(const struct call *call)
+{
+	const char *key;
+	json_t *value;
+	size_t n_before = call->problems->n;
+
+	json_object_foreach ((json_t *)call->params, key, value) {
+		if ((strcmp(key, "name") != 0 || call->def->single) &&
+			object_field(call->def, key) == NULL)
+			problem_add(call->problems, E_KEY_UNKNOWN, key,
+				"a %s has no key \"%s\" to choose by", call->def->kind, key);
+	}
+	return call->problems->n == n_before ? 0 : -EINVAL;
+}
+
+static bool matches(const json_t *object, const json_t *filters)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)filters, key, value) {
+		if (!json_equal(json_object_get(object, key), value))
+			return false;
+	}
+	return true;
+}
+
+static json_t *object_list(struct call *call)
+{
+	const struct model *model = call->control->model;
+	json_t *list;
+
+	if (check_filters(call) < 0)
+		return NULL;
+	list = json_array();
+	for (size_t i = 0; model != NULL && i < model_object_count(model, call->def); i++) {
+		json_t *object = shown(call, model_object_at(model, call->def, i));
+
+		if (matches(object, call->params))
+			json_array_append(list, object);
+		json_decref(object);
+	}
+	return list;
+}
+
+const struct method object_methods[] = {
+	{"add", object_add, NULL, "makes an object", true},
+	{"set", object_set, NULL, "changes keys of an object; null: back to the default", true},
+	{"del", object_del, NULL, "deletes an object", true},
+	{"list", object_list, NULL, "the objects whose keys have the values given", false},
+	{0},
+};
+
+// ---- remotes -----------------------------------------------------------------------------------
+
+static json_t *edit_remote(struct call *call, enum config_op op)
+{
+	json_t *document = json_deep_copy(call->control->document);
+	int rc = config_remote_edit(document, op, call->params, call->problems);
+
+	if (rc == 0)
+		rc = control_commit(call->control, document, call->problems);
+	json_decref(document);
+	return rc == 0 ? json_object() : NULL;
+}
+
+static json_t *remote_add(struct call *call)
+{
+	return edit_remote(call, CONFIG_ADD);
+}
+
+static json_t *remote_del(struct call *call)
+{
+	return edit_remote(call, CONFIG_DEL);
+}
+
+struct remote_listing {
+	json_t *list;
+	json_t *networks[MAX_REMOTES]; // names of those that flood to a remote; NULL: none
+};
+
+static void list_networks(const struct control *control, struct remote_listing *listing)
+{
+	const struct snapshot *s = control->tables->snapshot;
+
+	for (uint16_t id = 1; id < s->n_networks; id++) {
+		const struct network *network = &s->networks[id];
+
+		for (uint16_t i = 0; i < network->n_remotes; i++) {
+			json_t **names = &listing->networks[network->remotes[i]];
+
+			if (*names == NULL)
+				*names = json_array();
+			json_array_append_new(*names, json_string(ids_name(control->networks, id)));
+		}
+	}
+}
+
+static void list_remote(const struct remote_state *state, void *arg)
+{
+	struct remote_listing *listing = arg;
+	struct ip_addr address = ip_from_v4(state->address_be);
+	json_t *networks = listing->networks[state->id];
+	char text[IP_TEXT_LEN];
+	json_t *remote = json_pack("{s:s, s:b, s:b, s:O?, s:s, s:i, s:i}", "address",
+		ip_format(&address, text), "configured", state->configured, "multicast",
+		state->multicast, "networks", networks, "state", state->state, "path-mtu",
+		state->path_mtu, "held", (int)state->n_held);
+
+	if (networks == NULL)
+		json_object_set_new(remote, "networks", json_array());
+	if (state->mac != 0)
+		json_object_set_new(remote, "mac", mac_text(state->mac));
+	json_array_append_new(listing->list, remote);
+}
+
+static json_t *remote_list(struct call *call)
+{
+	struct remote_listing *listing = calloc(1, sizeof(*listing));
+	json_t *list;
+
+	if (listing == NULL)
+		abort();
+	listing->list = list = json_array();
+	list_networks(call->control, listing);
+	slowpath_remotes(call->control->slowpath, list_remote, listing);
+	for (unsigned i = 0; i < MAX_REMOTES; i++)
+		json_decref(listing->networks[i]);
+	free(listing);
+	return list;
+}
+
+static const char *const remote_params[] = {"address", "network", NULL};
+
+const struct method remote_methods[] = {
+	{"remote.add", remote_add, remote_params, "adds a flood target", true},
+	{"remote.del", remote_del, remote_params, "deletes a flood target", true},
+	{"remote.list", remote_list, call_no_params, "the other endpoints known", false},
+	{0},
+};
