@@ -69,7 +69,8 @@ class Weft:
         self.ns = ns
         self.lab = ns.lab
         self.config = copy.deepcopy(config)
-        self.config.setdefault("workers", {"cores": cores, "idle": "adaptive"})
+        if cores:
+            self.config.setdefault("workers", {"cores": cores, "idle": "adaptive"})
         self.file = self.lab.path(f"{ns.short}.json")
         self.sock = self.lab.path(f"{ns.short}.sock")
         self.process = None
