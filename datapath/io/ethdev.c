@@ -268,8 +268,8 @@ static int ethdev_open(struct opening *o)
 		return ret;
 	d->rx_burst = ethdev_rx_burst;
 	d->tx_burst = ethdev_tx_burst;
-	log_info("device opened device=%s pmd=%s rx_queues=%u tx_queues=%u mac=%012" PRIx64
-		 " trusts_udp_checksum=%s",
+	log_debug("device device=%s pmd=%s rx_queues=%u tx_queues=%u mac=%012" PRIx64
+		  " trusts_udp_checksum=%s",
 		d->text, o->info.driver_name, d->n_rxq, d->n_txq, d->mac,
 		d->trusts_l4_checksum ? "yes" : "no");
 	return 0;
@@ -278,7 +278,6 @@ static int ethdev_open(struct opening *o)
 static void ethdev_close(struct device *device)
 {
 	remove_port(device->ethdev);
-	log_info("device closed device=%s", device->text);
 }
 
 static void ethdev_stats(struct device *device, struct device_stats *stats)

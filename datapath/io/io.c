@@ -3,8 +3,12 @@
 #include "io/io.h"
 
 #include "io/ethdev.h"
+#include "io/packet.h"
+#include "io/tap.h"
 
 void io_register(void)
 {
+	tap_register();
+	packet_register();
 	ethdev_register();
 }

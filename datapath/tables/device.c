@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/util.h"
+#include <rte_ether.h>
 
 #define MAX_DRIVERS 16
 
@@ -83,6 +83,25 @@ static const struct device_driver *find_driver(
 	return driver;
 }
 
+// Whether a packet buffer holds a frame of the MTU with two tags.
+static bool fits_buffers(
+	const struct device_request *request, const char *path, struct problems *problems)
+{
+	uint16_t room, frame = request->mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+
+	if (request->pool == NULL)
+		return true;
+	room = rte_pktmbuf_data_room_size(request->pool) - RTE_PKTMBUF_HEADROOM;
+	if (frame <= room)
+		return true;
+	problem_add(problems, E_DEV_OPEN, path,
+		"can not open \"%s\": an MTU of %u does not fit the packet buffers, which were "
+		"made "
+		"for %u when weftd started; restart it with this configuration",
+		request->text, request->mtu, room - RTE_ETHER_HDR_LEN - 2 * RTE_VLAN_HLEN);
+	return false;
+}
+
 // Fills in *device. `name` is the writable text after the colon.
 static int open_named(struct device *device, struct device_request *request, char *name,
 	const char *path, struct problems *problems)
@@ -104,8 +123,10 @@ struct device *device_open(
 	char *name;
 	int ret;
 
-	if (driver == NULL)
+	if (driver == NULL || !fits_buffers(request, path, problems)) {
+		errno = EINVAL;
 		return NULL;
+	}
 	device = calloc(1, sizeof(*device));
 	name = strdup(strchr(request->text, ':') + 1);
 	if (device != NULL)

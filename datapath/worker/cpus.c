@@ -123,7 +123,7 @@ int worker_cpus_parse(
 	return -EINVAL;
 }
 
-void worker_cpus_rest(const struct worker_cpus *cpus, char *text, size_t size)
+void worker_cpus_leave(const struct worker_cpus *cpus, char *text, size_t size)
 {
 	cpu_set_t usable, rest;
 
@@ -131,5 +131,7 @@ void worker_cpus_rest(const struct worker_cpus *cpus, char *text, size_t size)
 	rest = usable;
 	for (unsigned i = 0; i < cpus->n; i++)
 		CPU_CLR(cpus->cpus[i], &rest);
-	format_set(CPU_COUNT(&rest) > 0 ? &rest : &usable, text, size);
+	if (CPU_COUNT(&rest) == 0 || sched_setaffinity(0, sizeof(rest), &rest) < 0)
+		rest = usable;
+	format_set(&rest, text, size);
 }

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <stddef.h>
+
 #include "base/problem.h"
 #include "tables/limits.h"
 
@@ -16,6 +18,6 @@ struct worker_cpus {
 // problem_add() of E_CFG_CORES with `path`.
 int worker_cpus_parse(
 	const char *text, struct worker_cpus *cpus, const char *path, struct problems *problems);
-// The list in short form, "1,3-5", of the CPUs this process may use and that are not in `cpus`;
-// all it may use when none is left. For threads that should stay out of the workers' way.
-void worker_cpus_rest(const struct worker_cpus *cpus, char *text, size_t size);
+// Keeps the calling thread and those it starts off the CPUs in `cpus`, unless it may use no
+// others. Writes the CPUs it uses now to `text`, "0,2-3".
+void worker_cpus_leave(const struct worker_cpus *cpus, char *text, size_t size);

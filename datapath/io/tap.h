@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+// Registers tap.
+void tap_register(void);
