@@ -229,6 +229,7 @@ static int start_control(struct daemon *d, const json_t *document, struct proble
 		return -ENOMEM;
 	}
 	control_set_file(d->control, d->options.config);
+	control_set_cpus(d->control, d->cpus.cpus);
 	// before the devices: a second daemon on this socket must not touch those of the first
 	d->server = server_new(d->control, d->events, d->options.socket, problems);
 	if (d->server == NULL)
@@ -273,11 +274,13 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	struct problems problems = PROBLEMS_INIT;
 	json_t *document = load_document(&d->options, &problems);
 
-	if (document != NULL && control_commit(d->control, document, &problems) == 0)
+	if (document != NULL && control_commit(d->control, document, &problems) == 0) {
+		control_set_file(d->control, d->options.config);
 		log_info("configuration read again file=%s", d->options.config);
-	else
+	} else {
 		log_error("the configuration in force stays as it is file=%s problems=%zu",
 			d->options.config, problems.n);
+	}
 	report(&d->options, &problems);
 	problems_free(&problems);
 	json_decref(document);

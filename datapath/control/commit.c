@@ -166,6 +166,7 @@ struct model *commit_check(
 int control_commit(struct control *control, const json_t *document, struct problems *problems)
 {
 	struct model *model = commit_check(control, document, problems);
+	bool first = control->model == NULL;
 	int rc;
 
 	if (model == NULL)
@@ -180,7 +181,10 @@ int control_commit(struct control *control, const json_t *document, struct probl
 	control->model = model;
 	json_decref(control->document);
 	control->document = config_encode(model);
-	control->unsaved = true;
+	if (first) {
+		json_decref(control->saved);
+		control->saved = json_incref(control->document);
+	}
 	log_debug("configuration in force version=%u", control->version);
 	return 0;
 }

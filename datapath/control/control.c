@@ -15,6 +15,11 @@
 
 #define LOAD_INTERVAL_NS NS_PER_S
 
+// An idle node spends little on polling; the first packet of a new remote waits that long.
+#define POLL_BUSY_US 1000
+#define POLL_IDLE_US 5000
+#define BUSY_POLLS   100
+
 struct control *control_new(struct tables *tables)
 {
 	struct control *control = calloc(1, sizeof(*control));
@@ -59,6 +64,7 @@ void control_free(struct control *control)
 	free(control->file);
 	model_free(control->model);
 	json_decref(control->document);
+	json_decref(control->saved);
 	free(control);
 }
 
@@ -100,7 +106,8 @@ void control_set_file(struct control *control, const char *file)
 		abort();
 	free(control->file);
 	control->file = copy;
-	control->unsaved = false;
+	json_decref(control->saved);
+	control->saved = json_incref(control->document);
 }
 
 void control_set_cpus(struct control *control, const unsigned *cpus)
@@ -154,5 +161,14 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	ids_poll(control->domains, rcu, now_ns, domain_release, control);
 	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
 	sample_loads(control, now_ns);
+	if (again)
+		control->busy_polls = BUSY_POLLS;
+	else if (control->busy_polls > 0)
+		control->busy_polls--;
 	return again;
+}
+
+uint32_t control_poll_delay_us(const struct control *control)
+{
+	return control->busy_polls > 0 ? POLL_BUSY_US : POLL_IDLE_US;
 }

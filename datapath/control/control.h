@@ -25,7 +25,8 @@ void control_free(struct control *control);
 // The caller keeps its reference to document.
 int control_commit(struct control *control, const json_t *document, struct problems *problems);
 
-// The file that the configuration in force came from, and that config.save writes.
+// The file that the configuration in force came from, and that config.save writes. Before the first
+// commit: that configuration will be it.
 void control_set_file(struct control *control, const char *file);
 // The CPUs of tables->n_workers workers, for status.get. The array stays the caller's.
 void control_set_cpus(struct control *control, const unsigned *cpus);
@@ -37,6 +38,8 @@ struct slowpath *control_slowpath(struct control *control);
 
 // Periodic work: slowpath_poll(), rcu_poll(), closing of removed devices. True: call again soon.
 bool control_poll(struct control *control, uint64_t now_ns);
+// When to poll next after it returned false: soon after there was much to do, later when idle.
+uint32_t control_poll_delay_us(const struct control *control);
 
 // One request of the control socket, or a batch of them (docs/rpc.md), as decoded JSON; returns the
 // answer (new reference), or NULL for notifications.

@@ -64,8 +64,9 @@ struct control {
 	uint64_t loads_ns; // of the last sample
 
 	const unsigned *cpus; // of the workers; NULL: not told
+	unsigned busy_polls;  // left at the short interval
 	char *file;	      // that config.save writes; NULL: none
-	bool unsaved;	      // the document in force is not what the file had
+	json_t *saved;	      // the document that the file stands for; NULL: none
 };
 
 // ---- names of attachments ----------------------------------------------------------------------

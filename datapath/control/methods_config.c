@@ -161,7 +161,7 @@ static json_t *config_save(struct call *call)
 		return NULL;
 	}
 	if (control->file != NULL && strcmp(file, control->file) == 0)
-		control->unsaved = false;
+		control_set_file(control, file);
 	return json_pack("{s:s}", "file", file);
 }
 

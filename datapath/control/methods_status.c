@@ -80,7 +80,8 @@ static json_t *status_get(struct call *call)
 		(json_int_t)tables->pool->size, "buffers-free",
 		(json_int_t)rte_mempool_avail_count(tables->pool), "fdb", "entries",
 		(json_int_t)fdb_count(tables->fdb), "limit", (json_int_t)MAX_FDB_ENTRIES, "objects",
-		objects(control), "config", "file", control->file, "unsaved", control->unsaved);
+		objects(control), "config", "file", control->file, "unsaved",
+		!json_equal(control->document, control->saved));
 }
 
 const struct method status_methods[] = {

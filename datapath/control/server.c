@@ -25,13 +25,10 @@
 
 #define LOG_MODULE "server"
 
-#define MAX_CLIENTS	256
-#define LINES_PER_TURN	16
-#define MAX_UNSENT	(4 * 1024 * 1024) // answers that wait before no more requests are read
-#define SOCKET_MODE	0660
-#define POLL_BUSY_US	1000
-#define POLL_IDLE_US	5000
-#define POLL_BUSY_TURNS 100 // turns at the short interval after there was much to do
+#define MAX_CLIENTS    256
+#define LINES_PER_TURN 16
+#define MAX_UNSENT     (4 * 1024 * 1024) // answers that wait before no more requests are read
+#define SOCKET_MODE    0660
 
 struct client {
 	LIST_ENTRY(client) entries;
@@ -49,7 +46,6 @@ struct server {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	struct event *timer;
-	unsigned busy_turns; // left at the short interval
 	unsigned n_clients;
 	LIST_HEAD(, client) clients;
 	struct sockaddr_un address;
@@ -241,14 +237,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct timeval next = {0};
 
 	// At once means after the sockets had their turn.
-	if (control_poll(server->control, clock_now_ns())) {
-		server->busy_turns = POLL_BUSY_TURNS;
-	} else if (server->busy_turns > 0) {
-		server->busy_turns--;
-		next.tv_usec = POLL_BUSY_US;
-	} else {
-		next.tv_usec = POLL_IDLE_US;
-	}
+	if (!control_poll(server->control, clock_now_ns()))
+		next.tv_usec = control_poll_delay_us(server->control);
 	event_add(server->timer, &next);
 }
 
