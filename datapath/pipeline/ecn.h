@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Explicit congestion notification across a tunnel, RFC 6040 normal mode.
+
+#pragma once
+
+#include <stdbool.h>
+
+#include "pipeline/checksum.h"
+
+enum ecn {
+	ECN_NOT_ECT = 0,
+	ECN_ECT1 = 1,
+	ECN_ECT0 = 2,
+	ECN_CE = 3,
+};
+
+static inline void ip4_set_ecn(uint8_t *ip, enum ecn ecn)
+{
+	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
+	uint16_t old = load_16(ip);
+
+	header->type_of_service = (header->type_of_service & ~3) | ecn;
+	header->hdr_checksum = checksum_update(header->hdr_checksum, old, load_16(ip));
+}
+
+// The traffic class of IPv6 lies across the first two bytes; ECN in bits 4 and 5 of the second.
+static inline void ip6_set_ecn(uint8_t *ip, enum ecn ecn)
+{
+	ip[1] = (ip[1] & ~0x30) | ecn << 4;
+}
+
+// Merges what the outer header says into the inner frame at decapsulation. False: congestion was
+// marked on a packet that can not carry the mark, and it must be dropped.
+static inline bool ecn_decapsulate(uint8_t *frame, uint16_t len, uint16_t ethertype, enum ecn outer)
+{
+	uint8_t *ip = frame + ETHERNET_LEN;
+	bool is_ip4 = ethertype == ETHERTYPE_IPV4 && len >= ETHERNET_LEN + 20;
+	bool is_ip6 = ethertype == ETHERTYPE_IPV6 && len >= ETHERNET_LEN + 40;
+
+	if (!is_ip4 && !is_ip6)
+		return true;
+	enum ecn inner = is_ip4 ? ip[1] & 3 : ip[1] >> 4 & 3;
+
+	if (outer == ECN_CE && inner == ECN_NOT_ECT)
+		return false;
+	if (outer == ECN_CE || (outer == ECN_ECT1 && inner == ECN_ECT0)) {
+		if (is_ip4)
+			ip4_set_ecn(ip, outer);
+		else
+			ip6_set_ecn(ip, outer);
+	}
+	return true;
+}

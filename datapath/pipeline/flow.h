@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What encap needs to know about an inner frame, read once: flow hash for the source port, TOS, DF
+// and, where it can be told without walking the payload, the sum over the frame.
+//
+// Tolerates anything: a frame whose IP header can not be true counts as no IP.
+
+#pragma once
+
+#include <rte_ip.h>
+
+#include "pipeline/checksum.h"
+#include "pipeline/worker_ctx.h"
+
+#define PROTOCOL_TCP  6
+#define PROTOCOL_UDP  17
+#define PROTOCOL_SCTP 132
+
+struct flow {
+	uint32_t hash;
+	uint8_t tos; // traffic class; 0 when not IP
+	bool is_ip4;
+	bool df;	// IPv4 with DF
+	bool sum_known; // sum holds
+	uint64_t sum;	// one's complement sum over the frame, not folded
+};
+
+static inline uint32_t flow_hash(const uint64_t seed[2], uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)(a ^ seed[0]) * (b ^ seed[1]);
+	uint64_t folded = (uint64_t)(product >> 64) ^ (uint64_t)product;
+
+	return (uint32_t)(folded >> 32) ^ (uint32_t)folded;
+}
+
+// Offset of the checksum in a TCP or UDP header and its least length; 0: no such protocol.
+static inline unsigned l4_checksum_offset(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP ? 16 : protocol == PROTOCOL_UDP ? 6 : 0;
+}
+
+static inline unsigned l4_header_len(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP ? 20 : 8;
+}
+
+// An inner TCP or UDP packet: where its parts are.
+struct flow_l4 {
+	const uint8_t *ip;
+	const uint8_t *l4;
+	uint16_t ip_len; // header
+	uint16_t l4_len;
+	uint8_t protocol;
+	uint64_t address_sum;
+};
+
+// A segment whose checksum is right sums up, together with its pseudo header, to 0: so its own sum
+// is the inverse of the pseudo header's. If the packet was damaged, the outer checksum is wrong for
+// the same reason as the inner one, and the receiver drops what it would drop anyway. The sum of a
+// pseudo header alone in the checksum field is a checksum that a kernel left for hardware to
+// finish.
+static inline void flow_derive_sum(
+	struct flow *flow, const struct packet *p, const struct flow_l4 *l4)
+{
+	unsigned offset = l4_checksum_offset(l4->protocol);
+	const uint8_t *end = l4->l4 + l4->l4_len;
+	uint16_t trailer_len = p->frame + p->len - end;
+
+	if (offset == 0 || l4->l4_len < l4_header_len(l4->protocol))
+		return;
+	uint16_t checksum = load_16(l4->l4 + offset);
+	uint16_t pseudo = checksum_fold(
+		l4->address_sum + rte_cpu_to_be_16(l4->protocol) + rte_cpu_to_be_16(l4->l4_len));
+
+	if (checksum == 0 || checksum == pseudo)
+		return;
+	flow->sum = checksum_words(p->frame, 3) + load_16(p->frame + 12) +
+		    checksum_words(l4->ip, l4->ip_len / 4) + checksum_invert(pseudo);
+	if (trailer_len != 0) {
+		uint16_t trailer = checksum_bytes(end, trailer_len);
+
+		// Behind an odd number of bytes, words are the other way round.
+		flow->sum += l4->l4_len & 1 ? rte_bswap16(trailer) : trailer;
+	}
+	flow->sum_known = true;
+}
+
+static inline bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+}
+
+static inline bool flow_read_ip4(
+	struct flow *flow, const struct worker_ctx *ctx, const struct packet *p, bool sum)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(p->frame + ETHERNET_LEN);
+	uint16_t available = p->len - ETHERNET_LEN;
+
+	if (available < 20)
+		return false;
+	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
+	uint16_t total_len = rte_be_to_cpu_16(ip->total_length);
+
+	if (ip->version_ihl >> 4 != 4 || header_len < 20 || total_len < header_len ||
+		total_len > available)
+		return false;
+	struct flow_l4 l4 = {
+		.ip = (const uint8_t *)ip,
+		.l4 = (const uint8_t *)ip + header_len,
+		.ip_len = header_len,
+		.l4_len = total_len - header_len,
+		.protocol = ip->next_proto_id,
+		.address_sum = (uint64_t)ip->src_addr + ip->dst_addr,
+	};
+	bool fragment = ip->fragment_offset & RTE_BE16(0x3fff);
+	bool ports = has_ports(l4.protocol) && !fragment && l4.l4_len >= 4;
+
+	flow->is_ip4 = true;
+	flow->df = (ip->fragment_offset & RTE_BE16(0x4000)) != 0;
+	flow->tos = ip->type_of_service;
+	flow->hash = flow_hash(ctx->tables->flow_seed, (uint64_t)ip->src_addr << 32 | ip->dst_addr,
+		(uint64_t)l4.protocol << 32 | (ports ? load_32(l4.l4) : 0));
+	if (sum && !fragment)
+		flow_derive_sum(flow, p, &l4);
+	return true;
+}
+
+// Extension headers are not followed: such packets hash by addresses and next header, and their
+// sum is not derived.
+static inline bool flow_read_ip6(
+	struct flow *flow, const struct worker_ctx *ctx, const struct packet *p, bool sum)
+{
+	const uint8_t *ip = p->frame + ETHERNET_LEN;
+	uint16_t available = p->len - ETHERNET_LEN;
+
+	if (available < 40 || ip[0] >> 4 != 6 || load_be16(ip + 4) > available - 40)
+		return false;
+	struct flow_l4 l4 = {
+		.ip = ip,
+		.l4 = ip + 40,
+		.ip_len = 40,
+		.l4_len = load_be16(ip + 4),
+		.protocol = ip[6],
+		.address_sum = checksum_words(ip + 8, 8),
+	};
+	bool ports = has_ports(l4.protocol) && l4.l4_len >= 4;
+	uint64_t words[4];
+
+	memcpy(words, ip + 8, sizeof(words));
+	flow->tos = ip[0] << 4 | ip[1] >> 4;
+	flow->hash = flow_hash(ctx->tables->flow_seed,
+		flow_hash(ctx->tables->flow_seed, words[0], words[1]) |
+			(uint64_t)flow_hash(ctx->tables->flow_seed, words[2], ~words[3]) << 32,
+		(uint64_t)l4.protocol << 32 | (ports ? load_32(l4.l4) : 0));
+	if (sum)
+		flow_derive_sum(flow, p, &l4);
+	return true;
+}
+
+// `sum`: try to find the frame's sum as well.
+static inline struct flow flow_read(const struct worker_ctx *ctx, const struct packet *p, bool sum)
+{
+	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	struct flow flow = {0};
+
+	// BAD, or NONE: not finished in the frame
+	if (verdict & RTE_MBUF_F_RX_L4_CKSUM_BAD)
+		sum = false;
+	if (likely(p->ethertype == ETHERTYPE_IPV4) && flow_read_ip4(&flow, ctx, p, sum))
+		return flow;
+	if (p->ethertype == ETHERTYPE_IPV6 && flow_read_ip6(&flow, ctx, p, sum))
+		return flow;
+	flow.hash = flow_hash(ctx->tables->flow_seed, load_mac(p->frame),
+		(uint64_t)p->ethertype << 48 | load_mac(p->frame + 6));
+	return flow;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A packet on its way through the pipeline, and the Ethernet header it starts with.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+
+#define ETHERNET_LEN  14
+#define VLAN_TAG_LEN  4
+#define MIN_FRAME_LEN 60 // what a physical wire carries, without FCS
+
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_ARP  0x0806
+#define ETHERTYPE_VLAN 0x8100
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_QINQ 0x88a8
+
+#define MAC_BROADCAST UINT64_C(0xffffffffffff)
+#define MAC_GROUP_BIT UINT64_C(0x010000000000)
+
+#define PACKET_TAG	    0x01 // has an outer 802.1Q tag, whose VID is in vid (also VID 0)
+#define PACKET_TAG_IN_FRAME 0x02 // that tag is still in the frame; else the driver took it out
+#define PACKET_TAG_BELOW    0x04 // a tag is part of the frame itself
+#define PACKET_FROM_TUNNEL  0x08
+#define PACKET_FLOOD	    0x10 // forward found no single place for it
+
+// One cache line. The comment says which stage fills a member in.
+struct packet {
+	struct rte_mbuf *mbuf;	   // parse: one segment, not shared
+	uint8_t *frame;		   // parse, decap: the Ethernet header, first byte of the mbuf
+	uint64_t source;	   // parse, decap: MAC; admit: FDB key
+	uint64_t destination;	   // parse, decap: MAC; admit: FDB key
+	uint32_t source_hash;	   // admit
+	uint32_t destination_hash; // admit
+	rte_be32_t vtep;	   // decap: outer source address
+	uint16_t len;		   // L2 length; without the own tag once admitted
+	uint16_t ethertype;	   // parse, decap: behind the own tag
+	uint16_t in;		   // admit: attachment it came in by
+	uint16_t out;		   // forward, flood: attachment it goes out by
+	uint16_t care;		   // attachment that a drop is counted on
+	uint16_t network;	   // admit
+	uint16_t location;	   // admit: FDB location of the source; 0: behind an unknown VTEP
+	uint16_t remote;	   // forward, flood: VTEP it goes to
+	uint16_t vid;		   // parse: of the outer tag
+	uint8_t flags;		   // PACKET_*
+	uint8_t outer_ecn;	   // decap
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct packet) == 64, "a packet is one cache line");
+
+static inline uint16_t load_be16(const uint8_t *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return rte_be_to_cpu_16(value);
+}
+
+// 16 and 32 bits as they lie in memory.
+static inline uint16_t load_16(const uint8_t *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline uint32_t load_32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline uint64_t load_mac(const uint8_t *bytes)
+{
+	return (uint64_t)load_be16(bytes) << 32 | rte_be_to_cpu_32(load_32(bytes + 2));
+}
+
+// Fills in what an Ethernet header says; the frame has at least ETHERNET_LEN bytes.
+static inline void packet_read_ethernet(struct packet *p)
+{
+	uint64_t first;
+
+	memcpy(&first, p->frame, sizeof(first));
+	p->destination = rte_be_to_cpu_64(first) >> 16;
+	p->source = load_mac(p->frame + 6);
+	p->ethertype = load_be16(p->frame + 12);
+}
+
+static inline bool is_tag(uint16_t ethertype)
+{
+	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
+}
+
+// Makes the frame start `n` bytes later.
+static inline void packet_advance(struct packet *p, uint16_t n)
+{
+	p->mbuf->data_off += n;
+	p->mbuf->data_len -= n;
+	p->mbuf->pkt_len -= n;
+	p->frame += n;
+}
+
+// Makes room for `n` bytes in front of the frame; false when the buffer has none.
+static inline bool packet_prepend(struct packet *p, uint16_t n)
+{
+	if (p->mbuf->data_off < n)
+		return false;
+	p->mbuf->data_off -= n;
+	p->mbuf->data_len += n;
+	p->mbuf->pkt_len += n;
+	p->frame -= n;
+	return true;
+}
+
+// Takes the outer tag away, so that the frame is what an instance would send.
+static inline void packet_strip_tag(struct packet *p)
+{
+	if (p->flags & PACKET_TAG_IN_FRAME) {
+		memmove(p->frame + VLAN_TAG_LEN, p->frame, 12);
+		packet_advance(p, VLAN_TAG_LEN);
+		p->len -= VLAN_TAG_LEN;
+	}
+	p->flags &= ~(PACKET_TAG | PACKET_TAG_IN_FRAME);
+}
+
+// Puts a tag behind the MACs; p->len does not count it. False when the buffer has no room.
+static inline bool packet_push_tag(struct packet *p, uint16_t tci)
+{
+	uint8_t tag[VLAN_TAG_LEN] = {ETHERTYPE_VLAN >> 8, ETHERTYPE_VLAN & 0xff, tci >> 8, tci};
+
+	if (!packet_prepend(p, VLAN_TAG_LEN))
+		return false;
+	memmove(p->frame, p->frame + VLAN_TAG_LEN, 12);
+	memcpy(p->frame + 12, tag, sizeof(tag));
+	return true;
+}

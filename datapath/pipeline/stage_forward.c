@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a frame goes: to the place of its destination MAC, or to everybody.
+//
+// In: packets of learn. Out: out and remote, or PACKET_FLOOD.
+// Drops: hairpin, unknown_unicast.
+
+#include "pipeline/stages.h"
+
+static bool forward_unknown(struct worker_ctx *ctx, struct packet *p)
+{
+	if (ctx->snapshot->networks[p->network].flags & NETWORK_DROP_UNKNOWN_UNICAST) {
+		drop(ctx, p, DROP_UNKNOWN_UNICAST);
+		return false;
+	}
+	p->flags |= PACKET_FLOOD;
+	return true;
+}
+
+static inline bool forward(struct worker_ctx *ctx, struct packet *p)
+{
+	uint32_t *seen_s;
+
+	if (p->destination & MAC_GROUP_BIT) {
+		p->flags |= PACKET_FLOOD;
+		return true;
+	}
+	uint16_t location = fdb_location(
+		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
+
+	// From one VTEP to another is back to where it came from, too: the tunnel.
+	if (unlikely(location != 0 &&
+		     (location == p->location ||
+			     (location & LOCATION_REMOTE && p->flags & PACKET_FROM_TUNNEL)))) {
+		drop(ctx, p, DROP_HAIRPIN);
+		return false;
+	}
+	if (location & LOCATION_REMOTE) {
+		p->out = ctx->snapshot->networks[p->network].tunnel;
+		p->remote = location & ~LOCATION_REMOTE;
+	} else {
+		p->out = location;
+	}
+	// An entry may outlive for a moment what it points to.
+	if (unlikely(p->out == 0 || p->out >= ctx->snapshot->n_attachments ||
+		     ctx->snapshot->attachments[p->out].network != p->network))
+		return forward_unknown(ctx, p);
+	return true;
+}
+
+void stage_forward(struct worker_ctx *ctx, struct burst *burst)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < burst->n; i++) {
+		struct packet *p = &burst->packets[i];
+
+		if (likely(forward(ctx, p)))
+			burst_keep(burst, kept++, p);
+	}
+	burst->n = kept;
+}

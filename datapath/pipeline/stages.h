@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stages of the pipeline, in their order. Each is described in its own file.
+
+#pragma once
+
+#include "pipeline/worker_ctx.h"
+
+void stage_parse(struct worker_ctx *ctx, struct burst *burst, struct rte_mbuf **mbufs, uint16_t n);
+void stage_decap(struct worker_ctx *ctx, struct burst *burst);
+void stage_admit(struct worker_ctx *ctx, struct burst *burst);
+void stage_learn(struct worker_ctx *ctx, struct burst *burst);
+void stage_forward(struct worker_ctx *ctx, struct burst *burst);
+void stage_flood(struct worker_ctx *ctx, struct burst *burst);
+void stage_output(struct worker_ctx *ctx, struct burst *burst);
+void stage_encap(struct worker_ctx *ctx, struct burst *burst);
+void stage_tx(struct worker_ctx *ctx, struct burst *burst);
+
+// The last three, for packets whose way out is known: output, encap, tx. Empties the burst.
+void pipeline_send(struct worker_ctx *ctx, struct burst *burst);
+
+// Sends an outer packet that is longer than the path to its remote takes in fragments.
+void send_in_pieces(struct worker_ctx *ctx, struct packet *p, const struct remote *remote);
+
+// Puts one packet into the buffer of its device.
+void tx_push(struct worker_ctx *ctx, const struct packet *p);
+// Hands what is buffered for devices to them.
+void tx_flush_all(struct worker_ctx *ctx);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a worker holds while it runs the pipeline, and the few things every stage does with it:
+// drop a packet, settle it on an attachment, punt it, copy it. One worker uses it, alone.
+
+#pragma once
+
+#include <rte_branch_prediction.h>
+
+#include "pipeline/burst.h"
+#include "tables/device.h"
+#include "tables/tables.h"
+
+#define LEARN_FILTER_SIZE 1024
+
+// A source that was posted to control a moment ago.
+struct recent_learn {
+	uint64_t key;
+	uint32_t place; // FDB value or VTEP
+	uint32_t tick;
+};
+
+struct token_bucket {
+	uint64_t ns_per_token;
+	uint64_t max_ns; // of credit
+	uint64_t credit_ns;
+	uint64_t updated_ns;
+};
+
+// Packets that wait for their device, with what is needed to count them when it took them.
+struct tx_buffer {
+	uint16_t n;
+	bool waiting; // its device is in worker_ctx.waiting
+	uint16_t attachment[BURST_SIZE];
+	uint16_t len[BURST_SIZE];
+	struct rte_mbuf *mbufs[BURST_SIZE];
+};
+
+struct worker_ctx {
+	// valid from pipeline_begin() to pipeline_flush()
+	const struct snapshot *snapshot;
+	const struct fdb_table *fdb_table;
+	uint64_t now_ns;
+	uint32_t now_s; // FDB seconds
+
+	// valid during one pipeline_run()
+	const struct device_map *map; // of the device the burst came from
+	uint16_t untagged;	      // attachment of its untagged frames, 0: none
+	bool trusts_l4_checksum;
+
+	// the VTEP that sent the last tunnel packet of this round
+	uint16_t last_remote;
+	rte_be32_t last_vtep;
+
+	uint16_t n_tunnel;  // packets of the burst in output that go to a VTEP
+	uint16_t ip_id;	    // identification of the next outer header
+	uint16_t ip_id_min; // this worker's range
+	uint16_t ip_id_max;
+
+	struct tables *tables;
+	struct fdb *fdb;
+	struct counters *counters;
+	struct worker_rings *rings;
+	unsigned index;
+
+	struct token_bucket punt_limits[N_PUNT_CLASSES];
+	struct burst burst;
+	struct burst side;  // flood copies
+	uint16_t n_waiting; // devices that got packets in this round
+	uint16_t waiting[MAX_DEVICES];
+	struct recent_learn recent[LEARN_FILTER_SIZE];
+	struct tx_buffer tx[MAX_DEVICES];
+};
+
+static inline struct attachment_counters *attachment_counters(
+	struct worker_ctx *ctx, uint16_t attachment)
+{
+	return &ctx->counters->attachments[attachment];
+}
+
+// The only way a packet dies. mbuf may be NULL: a copy that could not be made.
+static inline void drop(struct worker_ctx *ctx, const struct packet *p, enum drop_reason reason)
+{
+	attachment_counters(ctx, p->care)->drops[reason]++;
+	rte_pktmbuf_free(p->mbuf);
+}
+
+// Counts a received packet that ends before admit on the attachment where it ends.
+static inline void settle(struct worker_ctx *ctx, struct packet *p, uint16_t attachment)
+{
+	struct attachment_counters *counters = attachment_counters(ctx, attachment);
+
+	p->in = attachment;
+	p->care = attachment;
+	counters->rx++;
+	counters->rx_bytes += p->len;
+}
+
+// Drops a packet that was not classified to an attachment yet.
+static inline void drop_unclassified(
+	struct worker_ctx *ctx, struct packet *p, enum drop_reason reason)
+{
+	settle(ctx, p, ctx->map->root);
+	drop(ctx, p, reason);
+}
+
+// The frame in a buffer of our own; NULL when there is none.
+struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf);
+
+// Hands a settled packet to control, or drops it.
+void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class);
