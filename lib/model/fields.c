@@ -283,6 +283,8 @@ static const struct object_def fdb_def = {
 	.fields = fdb_fields,
 	.n_fields = ARRAY_SIZE(fdb_fields),
 	.name_form = "NETWORK/MAC",
+	.name_expects =
+		"NETWORK/MAC with the MAC in lower case, such as \"net1/fa:16:3e:00:00:01\"",
 	.model_offset = offsetof(struct model, fdb),
 	.present_offset = -1,
 	.name_parse = fdb_name_parse,

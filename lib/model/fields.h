@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/problem.h"
 
+struct ip_list;
 struct model;
 
 enum field_type {
@@ -64,9 +65,10 @@ struct object_def {
 	size_t size;	  // of the structure
 	const struct field *fields;
 	size_t n_fields;
-	const char *name_form; // what names look like, for help: "NAME", "NETWORK/MAC"
-	size_t model_offset;   // in struct model, of the single structure, or of the pointer to the
-			       // array with the count (size_t) right behind it
+	const char *name_form;	  // what names look like, for help: "NAME", "NETWORK/MAC"
+	const char *name_expects; // what a right name is, where there is name_parse
+	size_t model_offset; // in struct model, of the single structure, or of the pointer to the
+			     // array with the count (size_t) right behind it
 	ptrdiff_t present_offset; // single: of a bool that says whether it was given, -1: none
 	// Fills in what the name stands for, -EINVAL when it has not the form; NULL: any name.
 	int (*name_parse)(void *object, const char *name, struct arena *arena);
@@ -94,10 +96,14 @@ size_t model_object_count(const struct model *model, const struct object_def *de
 // Sets every field to its default; the rest of the structure must be zero.
 void object_init(const struct object_def *def, void *object, struct arena *arena);
 
-// Stores a value that is a text or an integer. Return 0, -EINVAL when it has not the form or is
+// Stores a value. Return 0, -EINVAL when it has not the form or is
 // out of bounds (nothing is stored), or -ENOTSUP when the type is not written that way.
 int field_set_text(const struct field *field, void *object, const char *text, struct arena *arena);
 int field_set_uint(const struct field *field, void *object, uint64_t value);
+int field_set_bool(const struct field *field, void *object, bool value);
+int field_set_ips(const struct field *field, void *object, const struct ip_list *ips);
+// The array of FIELD_OBJECTS: `n` zeroed structures, in memory of the arena.
+void *field_set_objects(const struct field *field, void *object, size_t n, struct arena *arena);
 
 // What a right value looks like: "an integer from 1 to 255 or \"auto\"".
 const char *field_expects(const struct field *field, struct arena *arena);

@@ -58,7 +58,8 @@ static void check_addresses(struct check *check, const struct port_config *port)
 }
 
 // N15: a network that is not shared takes ports of its owner only. The port that breaks this is
-// to blame, unless the network has just stopped being shared. Returns whether to look at more ports.
+// to blame, unless the network has just stopped being shared. Returns whether to look at more
+// ports.
 static bool check_owner(
 	struct check *check, const struct port_config *port, const struct network_config *network)
 {

@@ -206,14 +206,38 @@ int field_set_text(const struct field *field, void *object, const char *text, st
 	return -ENOTSUP;
 }
 
+int field_set_bool(const struct field *field, void *object, bool value)
+{
+	if (field->type != FIELD_BOOL)
+		return -ENOTSUP;
+	*(bool *)member_of(field, object) = value;
+	return given(field, object);
+}
+
+int field_set_ips(const struct field *field, void *object, const struct ip_list *ips)
+{
+	if (field->type != FIELD_IP_LIST)
+		return -ENOTSUP;
+	*(struct ip_list *)member_of(field, object) = *ips;
+	return given(field, object);
+}
+
+void *field_set_objects(const struct field *field, void *object, size_t n, struct arena *arena)
+{
+	void *list = arena_alloc(arena, n * field->sub->size);
+	void **member = member_of(field, object);
+
+	*member = list;
+	*(size_t *)(member + 1) = n;
+	return list;
+}
+
 static int set_default(const struct field *field, void *object, struct arena *arena)
 {
 	const char *text = field->default_text;
 
-	if (field->type == FIELD_BOOL) {
-		*(bool *)member_of(field, object) = strcmp(text, "true") == 0;
-		return 0;
-	}
+	if (field->type == FIELD_BOOL)
+		return field_set_bool(field, object, strcmp(text, "true") == 0);
 	if (field->type == FIELD_UINT && *text >= '0' && *text <= '9')
 		return field_set_uint(field, object, strtoull(text, NULL, 10));
 	return field_set_text(field, object, text, arena);

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// JSON text -> document -> model. Everything wrong is reported with its path; what can not be read
+// stays at its default, so that the rest can still be checked.
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/nearest.h"
+#include "rpc/config_json.h"
+
+#define SHOWN_MAX 60 // bytes of a wrong value that a sentence repeats
+#define WORDS_MAX 64
+
+struct decoder {
+	struct arena *arena; // the model's
+	struct arena *text;  // paths and sentences, gone after decoding
+	struct problems *problems;
+};
+
+json_t *config_parse_text(const char *text, size_t len, struct problems *problems)
+{
+	json_error_t error;
+	json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+
+	if (document == NULL) {
+		problem_add(problems, E_PARSE, "", "line %d, column %d: %s", error.line,
+			error.column, error.text);
+		return NULL;
+	}
+	if (!json_is_object(document)) {
+		problem_add(problems, E_PARSE, "",
+			"line 1, column 1: the document must be one object: {\"networks\": …}");
+		json_decref(document);
+		return NULL;
+	}
+	return document;
+}
+
+// A value as a sentence shows it: its JSON text, cut.
+static const char *shown(struct decoder *d, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	const char *copy;
+	size_t len;
+
+	if (text == NULL)
+		return "the value";
+	len = strlen(text);
+	if (len > SHOWN_MAX) {
+		len = SHOWN_MAX;
+		while (len > 0 && (text[len] & 0xc0) == 0x80)
+			len--; // not in the middle of a character
+		copy = arena_printf(d->text, "%.*s…", (int)len, text);
+	} else {
+		copy = arena_strdup(d->text, text);
+	}
+	free(text);
+	return copy;
+}
+
+// "did you mean "mtu"?", or all there is.
+static const char *hint(struct decoder *d, const char *word, const char *const *known, size_t n)
+{
+	const char *nearest = nearest_word(word, known, n), *list;
+
+	if (nearest != NULL)
+		return arena_printf(d->text, "did you mean \"%s\"?", nearest);
+	list = n == 0 ? "nothing" : known[0];
+	for (size_t i = 1; i < n; i++)
+		list = arena_printf(d->text, "%s, %s", list, known[i]);
+	return arena_printf(d->text, "known are %s", list);
+}
+
+static void unknown_key(
+	struct decoder *d, const struct object_def *def, const char *key, const char *path)
+{
+	const char *known[WORDS_MAX];
+	size_t n = 0;
+
+	for (; n < def->n_fields && n < WORDS_MAX; n++)
+		known[n] = def->fields[n].name;
+	problem_add(d->problems, E_KEY_UNKNOWN, path, "\"%s\" is not a key of %s; %s", key,
+		def->key, hint(d, key, known, n));
+}
+
+static void unknown_kind(struct decoder *d, const char *key)
+{
+	const char *known[WORDS_MAX];
+	size_t n = 0;
+
+	for (; object_defs[n] != NULL && n < WORDS_MAX; n++)
+		known[n] = object_defs[n]->key;
+	problem_add(d->problems, E_KEY_UNKNOWN, key, "\"%s\" is not a kind of object; %s", key,
+		hint(d, key, known, n));
+}
+
+static void wrong_type(
+	struct decoder *d, const struct field *field, const json_t *value, const char *path)
+{
+	problem_add(d->problems, E_TYPE, path, "%s has the wrong type for %s; it must be %s",
+		shown(d, value), field->name, field_expects(field, d->text));
+}
+
+static void wrong_value(
+	struct decoder *d, const struct field *field, const json_t *value, const char *path)
+{
+	problem_add(d->problems, field->symbol, path, "%s can not be %s; it must be %s",
+		shown(d, value), field->name, field_expects(field, d->text));
+}
+
+static void decode_object(struct decoder *d, const struct object_def *def, const json_t *json,
+	void *object, const char *path);
+
+static int decode_ips(struct decoder *d, const struct field *field, const json_t *value,
+	void *object, const char *path)
+{
+	struct ip_list ips = {
+		arena_alloc(d->arena, json_array_size(value) * sizeof(struct ip_addr)), 0};
+
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		const json_t *item = json_array_get(value, i);
+		const char *item_path = arena_printf(d->text, "%s[%zu]", path, i);
+		const char *text = json_string_value(item);
+		struct ip_addr ip;
+
+		if (text == NULL)
+			problem_add(d->problems, E_TYPE, item_path,
+				"%s has the wrong type for an address; it must be a text such as "
+				"\"192.0.2.1\"",
+				shown(d, item));
+		else if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
+			problem_add(d->problems, field->symbol, item_path,
+				"%s is not an address such as \"192.0.2.1\"", shown(d, item));
+		else
+			ips.list[ips.n++] = ip;
+	}
+	return field_set_ips(field, object, &ips);
+}
+
+static int decode_objects(struct decoder *d, const struct field *field, const json_t *value,
+	void *object, const char *path)
+{
+	size_t n = json_array_size(value);
+	char *list = field_set_objects(field, object, n, d->arena);
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(value, i);
+		const char *item_path = arena_printf(d->text, "%s[%zu]", path, i);
+		char *member = list + i * field->sub->size;
+
+		if (!json_is_object(item))
+			problem_add(d->problems, E_TYPE, item_path,
+				"%s must be an object {KEY: VALUE}", shown(d, item));
+		decode_object(d, field->sub, item, member, item_path);
+	}
+	return 0;
+}
+
+static int decode_integer(
+	struct decoder *d, const struct field *field, json_int_t value, void *object)
+{
+	if (field->type == FIELD_RANGES)
+		return field_set_text(
+			field, object, arena_printf(d->text, "%lld", (long long)value), d->arena);
+	if (field->type == FIELD_UINT && value < 0)
+		return -EINVAL;
+	return field_set_uint(field, object, (uint64_t)value);
+}
+
+static void decode_field(struct decoder *d, const struct field *field, const json_t *value,
+	void *object, const char *path)
+{
+	int rc = -ENOTSUP;
+
+	if (json_is_string(value))
+		rc = field_set_text(field, object, json_string_value(value), d->arena);
+	else if (json_is_integer(value))
+		rc = decode_integer(d, field, json_integer_value(value), object);
+	else if (json_is_boolean(value))
+		rc = field_set_bool(field, object, json_is_true(value));
+	else if (json_is_array(value) && field->type == FIELD_IP_LIST)
+		rc = decode_ips(d, field, value, object, path);
+	else if (json_is_array(value) && field->type == FIELD_OBJECTS)
+		rc = decode_objects(d, field, value, object, path);
+	if (rc == -ENOTSUP)
+		wrong_type(d, field, value, path);
+	else if (rc < 0)
+		wrong_value(d, field, value, path);
+}
+
+static void decode_object(struct decoder *d, const struct object_def *def, const json_t *json,
+	void *object, const char *path)
+{
+	const char *key;
+	json_t *value;
+
+	object_init(def, object, d->arena);
+	json_object_foreach ((json_t *)json, key, value) {
+		const struct field *field = object_field(def, key);
+		const char *key_path = arena_printf(d->text, "%s.%s", path, key);
+
+		if (field == NULL)
+			unknown_key(d, def, key, key_path);
+		else
+			decode_field(d, field, value, object, key_path);
+	}
+	for (size_t i = 0; json_is_object(json) && i < def->n_fields; i++) {
+		const struct field *field = &def->fields[i];
+
+		if ((field->flags & FIELD_REQUIRED) && json_object_get(json, field->name) == NULL)
+			problem_add(d->problems, E_KEY_MISSING,
+				arena_printf(d->text, "%s.%s", path, field->name),
+				"key %s is missing; it must be %s", field->name,
+				field_expects(field, d->text));
+	}
+}
+
+static void decode_name(
+	struct decoder *d, const struct object_def *def, void *object, const char *path)
+{
+	const char *name = *(const char **)object;
+
+	if (def->name_parse != NULL) {
+		if (def->name_parse(object, name, d->arena) < 0)
+			problem_add(d->problems, E_NAME, path, "\"%s\" is not %s", name,
+				def->name_expects);
+	} else if (!object_name_valid(name)) {
+		problem_add(d->problems, E_NAME, path,
+			"\"%s\" is not a name; use 1 to %d characters of A-Z a-z 0-9 . _ : / -",
+			name, NAME_MAX_LEN);
+	}
+}
+
+struct entry {
+	const char *name;
+	const json_t *value;
+};
+
+static int compare_entry(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+// The objects of a kind, sorted by name as struct model wants them.
+static void decode_map(
+	struct decoder *d, const struct object_def *def, const json_t *map, struct model *model)
+{
+	size_t n = json_object_size(map), i = 0;
+	struct entry *entries = arena_alloc(d->text, n * sizeof(*entries));
+	char *list = arena_alloc(d->arena, n * def->size);
+	void **member = (void **)((char *)model + def->model_offset);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)map, name, value)
+		entries[i++] = (struct entry){name, value};
+	qsort(entries, n, sizeof(*entries), compare_entry);
+	for (i = 0; i < n; i++) {
+		const char *path = arena_printf(d->text, "%s.%s", def->key, entries[i].name);
+		void *object = list + i * def->size;
+
+		*(const char **)object = arena_strdup(d->arena, entries[i].name);
+		decode_name(d, def, object, path);
+		if (!json_is_object(entries[i].value))
+			problem_add(d->problems, E_TYPE, path, "%s must be an object {KEY: VALUE}",
+				shown(d, entries[i].value));
+		decode_object(d, def, entries[i].value, object, path);
+	}
+	*member = list;
+	*(size_t *)(member + 1) = n;
+}
+
+static void decode_kind(
+	struct decoder *d, const struct object_def *def, const json_t *value, struct model *model)
+{
+	char *object = (char *)model + def->model_offset;
+
+	if (!json_is_object(value)) {
+		problem_add(d->problems, E_TYPE, def->key, "%s must be an object %s", def->key,
+			def->single ? "{KEY: VALUE}" : "{NAME: {KEY: VALUE}}");
+		return;
+	}
+	if (!def->single) {
+		decode_map(d, def, value, model);
+		return;
+	}
+	if (def->present_offset >= 0)
+		*(bool *)(object + def->present_offset) = true;
+	decode_object(d, def, value, object, def->key);
+}
+
+struct model *config_decode(const json_t *document, struct problems *problems)
+{
+	struct model *model;
+	struct decoder d;
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(document)) {
+		problem_add(problems, E_TYPE, "", "a configuration must be an object {KIND: …}");
+		return NULL;
+	}
+	model = model_new();
+	d = (struct decoder){model->arena, arena_new(), problems};
+	json_object_foreach ((json_t *)document, key, value) {
+		const struct object_def *def = object_def_by_key(key);
+
+		if (def == NULL)
+			unknown_kind(&d, key);
+		else
+			decode_kind(&d, def, value, model);
+	}
+	arena_free(d.text);
+	return model;
+}

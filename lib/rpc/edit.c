@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Edits of one object in a document. Values are copied as they are: decoding the document judges
+// them, so that an edit and a whole file meet the same rules.
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "rpc/config_json.h"
+
+// "network vxlan1", or "tunnel".
+static const char *object_text(struct arena *arena, const struct object_def *def, const char *name)
+{
+	return name == NULL ? def->kind : arena_printf(arena, "%s %s", def->kind, name);
+}
+
+static int complain(struct problems *problems, enum error_symbol symbol,
+	const struct object_def *def, const char *name)
+{
+	struct arena *arena = arena_new();
+	const char *path = name == NULL ? def->key : arena_printf(arena, "%s.%s", def->key, name);
+	const char *object = object_text(arena, def, name);
+
+	if (symbol == E_EXISTS)
+		problem_add(
+			problems, symbol, path, "%s exists already; use set to change it", object);
+	else
+		problem_add(problems, symbol, path, "there is no %s", object);
+	arena_free(arena);
+	return symbol == E_EXISTS ? -EEXIST : -ENOENT;
+}
+
+// The name that params give to an object of a kind, NULL for single kinds. Returns 0 or -EINVAL.
+static int read_name(const struct object_def *def, const json_t *params, const char **name,
+	struct problems *problems)
+{
+	const json_t *value = json_object_get(params, "name");
+
+	*name = json_string_value(value);
+	if (def->single && value != NULL) {
+		problem_add(problems, E_KEY_UNKNOWN, "name",
+			"there is only one %s object, which has no name; leave out name",
+			def->kind);
+		return -EINVAL;
+	}
+	if (!def->single && value == NULL) {
+		problem_add(problems, E_KEY_MISSING, "name", "name is missing: which %s is meant?",
+			def->kind);
+		return -EINVAL;
+	}
+	if (!def->single && *name == NULL) {
+		problem_add(problems, E_TYPE, "name", "name must be a text");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+// Where the objects of a kind are in the document, made if need be; a single one: the document.
+static json_t *container_of_kind(json_t *document, const struct object_def *def)
+{
+	json_t *map;
+
+	if (def->single)
+		return document;
+	map = json_object_get(document, def->key);
+	if (map == NULL) {
+		map = json_object();
+		json_object_set_new(document, def->key, map);
+	}
+	return map;
+}
+
+// Copies the values over the object's; null takes a key away.
+static void merge(json_t *object, const json_t *values)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)values, key, value) {
+		if (strcmp(key, "name") == 0)
+			continue;
+		if (json_is_null(value))
+			json_object_del(object, key);
+		else
+			json_object_set_new(object, key, json_deep_copy(value));
+	}
+}
+
+int config_document_edit(json_t *document, const struct object_def *def, enum config_op op,
+	const json_t *params, struct problems *problems)
+{
+	const char *name, *key;
+	json_t *container, *object;
+
+	if (read_name(def, params, &name, problems) < 0)
+		return -EINVAL;
+	key = def->single ? def->key : name;
+	container = container_of_kind(document, def);
+	object = json_object_get(container, key);
+	if (op == CONFIG_ADD && object != NULL)
+		return complain(problems, E_EXISTS, def, name);
+	if (object == NULL && (op == CONFIG_DEL || (op == CONFIG_SET && !def->single)))
+		return complain(problems, E_NOT_FOUND, def, name);
+	if (op == CONFIG_DEL) {
+		json_object_del(container, key);
+		return 0;
+	}
+	if (object == NULL) {
+		object = json_object();
+		json_object_set_new(container, key, object);
+	}
+	merge(object, params);
+	return 0;
+}
+
+static int read_remote(const json_t *params, struct ip_addr *address, struct problems *problems)
+{
+	const json_t *value = json_object_get(params, "address");
+	const char *text = json_string_value(value), *key;
+	json_t *other;
+
+	json_object_foreach ((json_t *)params, key, other) {
+		if (strcmp(key, "address") == 0 || strcmp(key, "network") == 0)
+			continue;
+		problem_add(problems, E_KEY_UNKNOWN, key,
+			"\"%s\" is not a key of a remote; known are address, network", key);
+		return -EINVAL;
+	}
+	if (value == NULL) {
+		problem_add(problems, E_KEY_MISSING, "address",
+			"address is missing; give that of the other endpoint");
+		return -EINVAL;
+	}
+	if (text == NULL || ip_parse(text, address) < 0) {
+		problem_add(problems, text == NULL ? E_TYPE : E_VALUE, "address",
+			"address must be an address as text, such as \"192.0.2.1\"");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+// The object whose key "remotes" is meant: a network's, or the tunnel.
+static json_t *remotes_holder(json_t *document, const json_t *params, struct problems *problems)
+{
+	const json_t *network = json_object_get(params, "network");
+	const char *name = json_string_value(network);
+	json_t *holder;
+
+	if (network == NULL) {
+		holder = json_object_get(document, "tunnel");
+		if (holder == NULL)
+			complain(problems, E_NOT_FOUND, object_def_by_kind("tunnel"), NULL);
+		return holder;
+	}
+	if (name == NULL) {
+		problem_add(problems, E_TYPE, "network", "network must be a name as text");
+		return NULL;
+	}
+	holder = json_object_get(json_object_get(document, "networks"), name);
+	if (holder == NULL)
+		complain(problems, E_NOT_FOUND, object_def_by_kind("network"), name);
+	return holder;
+}
+
+static size_t find_remote(const json_t *remotes, const struct ip_addr *address)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(remotes); i++) {
+		const char *text = json_string_value(json_array_get(remotes, i));
+		struct ip_addr ip;
+
+		if (text != NULL && ip_parse(text, &ip) == 0 && ip_equal(&ip, address))
+			break;
+	}
+	return i;
+}
+
+static int complain_remote(struct problems *problems, enum error_symbol symbol,
+	const json_t *params, const char *address)
+{
+	const char *network = json_string_value(json_object_get(params, "network"));
+	struct arena *arena = arena_new();
+	const char *path = network == NULL ? "tunnel.remotes"
+					   : arena_printf(arena, "networks.%s.remotes", network);
+
+	if (symbol == E_EXISTS)
+		problem_add(problems, symbol, path, "remote %s is listed already", address);
+	else
+		problem_add(problems, symbol, path, "remote %s is not listed", address);
+	arena_free(arena);
+	return symbol == E_EXISTS ? -EEXIST : -ENOENT;
+}
+
+int config_remote_edit(
+	json_t *document, enum config_op op, const json_t *params, struct problems *problems)
+{
+	char text[IP_TEXT_LEN];
+	struct ip_addr address;
+	json_t *holder, *remotes;
+	size_t i;
+
+	if (read_remote(params, &address, problems) < 0)
+		return -EINVAL;
+	holder = remotes_holder(document, params, problems);
+	if (holder == NULL)
+		return -ENOENT;
+	remotes = json_object_get(holder, "remotes");
+	i = find_remote(remotes, &address);
+	ip_format(&address, text);
+	if (op == CONFIG_DEL) {
+		if (i == json_array_size(remotes))
+			return complain_remote(problems, E_NOT_FOUND, params, text);
+		json_array_remove(remotes, i);
+		return 0;
+	}
+	if (i < json_array_size(remotes))
+		return complain_remote(problems, E_EXISTS, params, text);
+	if (remotes == NULL) {
+		remotes = json_array();
+		json_object_set_new(holder, "remotes", remotes);
+	}
+	json_array_append_new(remotes, json_string(text));
+	return 0;
+}
