@@ -19,18 +19,17 @@
 #define REOPEN_WAIT_US	200
 #define REOPEN_ATTEMPTS 5000 // 1 s
 
-// "driver:name" of a device text: what the device is, whatever the options say. A device without
-// a name ("pcap:,out.pcap") is its whole text.
-static size_t base_len(const char *text)
-{
-	size_t len = strcspn(text, ",");
+// Devices being opened in one transaction.
+struct opening {
+	struct control *control;
+	struct arena *arena;
+	struct problems *problems;
+};
 
-	return text[len - 1] == ':' ? strlen(text) : len;
-}
-
-static bool same_base(const char *a, const char *b)
+// Whether two texts name the same device, maybe with other options.
+static bool same_device(const struct opening *opening, const char *a, const char *b)
 {
-	return base_len(a) == base_len(b) && memcmp(a, b, base_len(a)) == 0;
+	return strcmp(device_identity(opening->arena, a), device_identity(opening->arena, b)) == 0;
 }
 
 static bool device_release(uint16_t id, void *arg)
@@ -50,8 +49,9 @@ void devices_poll(struct control *control, uint64_t now_ns)
 }
 
 // Closes what is left of devices that are the same thing as `text`.
-static int close_predecessors(struct control *control, const char *text)
+static int close_predecessors(const struct opening *opening, const char *text)
 {
+	struct control *control = opening->control;
 	struct ids *ids = control->devices;
 	uint16_t id = ids_next_leaving(ids, 0), next;
 
@@ -59,7 +59,7 @@ static int close_predecessors(struct control *control, const char *text)
 		int rc = -EBUSY;
 
 		next = ids_next_leaving(ids, id);
-		if (!same_base(ids_name(ids, id), text))
+		if (!same_device(opening, ids_name(ids, id), text))
 			continue;
 		for (int i = 0; i < REOPEN_ATTEMPTS && rc == -EBUSY; i++) {
 			rc = ids_expire(ids, control->tables->rcu, id, device_release, control);
@@ -73,12 +73,13 @@ static int close_predecessors(struct control *control, const char *text)
 }
 
 // The device in force that is the same thing as `text` and goes in this very transaction.
-static const char *open_otherwise(struct control *control, const char *text)
+static const char *open_otherwise(const struct opening *opening, const char *text)
 {
-	const struct ids *ids = control->devices;
+	const struct ids *ids = opening->control->devices;
 
 	for (uint16_t id = 1; id <= ids_highest(ids); id++) {
-		if (ids_live(ids, id) && !ids_kept(ids, id) && same_base(ids_name(ids, id), text))
+		if (ids_live(ids, id) && !ids_kept(ids, id) &&
+			same_device(opening, ids_name(ids, id), text))
 			return ids_name(ids, id);
 	}
 	return NULL;
@@ -105,12 +106,13 @@ static unsigned idlest_worker(const struct control *control)
 }
 
 // A device that the new configuration has and the one in force has not.
-static void open_new(struct control *control, uint16_t id, uint16_t mtu, const char *path,
-	struct problems *problems)
+static void open_new(const struct opening *opening, uint16_t id, uint16_t mtu, const char *path)
 {
+	struct control *control = opening->control;
+	struct problems *problems = opening->problems;
 	struct device_slot *slot = &control->slots[id];
 	const char *text = ids_name(control->devices, id);
-	const char *other = open_otherwise(control, text);
+	const char *other = open_otherwise(opening, text);
 	struct device_request request = {
 		.text = text,
 		.mtu = mtu,
@@ -125,7 +127,7 @@ static void open_new(struct control *control, uint16_t id, uint16_t mtu, const c
 			other, text);
 		return;
 	}
-	if (close_predecessors(control, text) < 0) {
+	if (close_predecessors(opening, text) < 0) {
 		problem_add(problems, E_BUSY, path,
 			"the workers have not let go of the device that was removed before: try "
 			"again");
@@ -175,6 +177,7 @@ static void collect(struct control *control, const struct model *model, struct w
 
 int devices_prepare(struct control *control, const struct model *model, struct problems *problems)
 {
+	struct opening opening = {control, model->arena, problems};
 	struct wants wants = {0};
 	size_t n_before = problems->n;
 
@@ -186,7 +189,7 @@ int devices_prepare(struct control *control, const struct model *model, struct p
 		if (wants.mtu[id] == 0)
 			continue;
 		if (ids_fresh(control->devices, id))
-			open_new(control, id, wants.mtu[id], wants.path[id], problems);
+			open_new(&opening, id, wants.mtu[id], wants.path[id]);
 		else if (wants.mtu[id] > control->slots[id].mtu)
 			problem_add(problems, E_BUSY, wants.path[id],
 				"the device was opened for packets of %u bytes and can not be "

@@ -204,6 +204,11 @@ int range_list_parse(const char *text, const struct range *bounds, struct range_
 char *range_list_format(const struct range_list *ranges, struct arena *arena);
 bool range_list_contains(const struct range_list *ranges, uint32_t value);
 
+// What makes a device the one it is: "driver:name" without the options. A memif socket carries one
+// device for each id, and any number of devices may replay one pcap file, so there the options make
+// the difference. In the arena, or `device` itself.
+const char *device_identity(struct arena *arena, const char *device);
+
 // Fills in what the document leaves to weft: segment ids, port MACs, MTUs, the tunnel's mode and
 // strict-remotes. `old` (may be NULL) keeps generated values stable. Adds problems when a
 // range is exhausted. Call before model_validate.

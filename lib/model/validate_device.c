@@ -17,9 +17,7 @@ struct user {
 	bool in_force; // the old model has it: the other one is to blame
 };
 
-// "driver:name" without the options. A memif socket carries one device for each id, and any number
-// of devices may replay one pcap file, so there the options make the difference.
-static const char *device_key(struct check *check, const char *device)
+const char *device_identity(struct arena *arena, const char *device)
 {
 	size_t n = strcspn(device, ",");
 	const char *id = strstr(device + n, ",id=");
@@ -27,8 +25,8 @@ static const char *device_key(struct check *check, const char *device)
 	if (strncmp(device, "pcap:", 5) == 0)
 		return device;
 	if (strncmp(device, "memif:", 6) != 0 || id == NULL)
-		return PATH(check, "%.*s", (int)n, device);
-	return PATH(check, "%.*s%.*s", (int)n, device, (int)(1 + strcspn(id + 1, ",")), id);
+		return arena_printf(arena, "%.*s", (int)n, device);
+	return arena_printf(arena, "%.*s%.*s", (int)n, device, (int)(1 + strcspn(id + 1, ",")), id);
 }
 
 static int compare_name(const struct user *a, const struct user *b)
@@ -114,7 +112,7 @@ static size_t add_uplinks(struct check *check, struct user *users)
 			continue;
 		old = check->old == NULL ? NULL : model_uplink(check->old, uplink->name);
 		users[n++] = (struct user){
-			.key = device_key(check, uplink->device),
+			.key = device_identity(check->arena, uplink->device),
 			.device = uplink->device,
 			.name = uplink->name,
 			.is_uplink = true,
@@ -136,7 +134,7 @@ static size_t add_ports(struct check *check, struct user *users)
 			continue;
 		old = check->old == NULL ? NULL : model_port(check->old, port->name);
 		users[n++] = (struct user){
-			.key = device_key(check, port->device),
+			.key = device_identity(check->arena, port->device),
 			.device = port->device,
 			.name = port->name,
 			.vlan = port->vlan,
