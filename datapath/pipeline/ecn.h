@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-#include "pipeline/checksum.h"
+#include "net/checksum.h"
+#include "pipeline/packet.h"
 
 enum ecn {
 	ECN_NOT_ECT = 0,
@@ -16,11 +17,11 @@ enum ecn {
 
 static inline void ip4_set_ecn(uint8_t *ip, enum ecn ecn)
 {
-	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
+	struct ipv4_wire *header = (struct ipv4_wire *)ip;
 	uint16_t old = load_16(ip);
 
-	header->type_of_service = (header->type_of_service & ~3) | ecn;
-	header->hdr_checksum = checksum_update(header->hdr_checksum, old, load_16(ip));
+	header->tos = (header->tos & ~3) | ecn;
+	header->checksum = checksum_patch(header->checksum, old, load_16(ip));
 }
 
 // The traffic class of IPv6 lies across the first two bytes; ECN in bits 4 and 5 of the second.
@@ -34,8 +35,8 @@ static inline void ip6_set_ecn(uint8_t *ip, enum ecn ecn)
 static inline bool ecn_decapsulate(uint8_t *frame, uint16_t len, uint16_t ethertype, enum ecn outer)
 {
 	uint8_t *ip = frame + ETHERNET_LEN;
-	bool is_ip4 = ethertype == ETHERTYPE_IPV4 && len >= ETHERNET_LEN + 20;
-	bool is_ip6 = ethertype == ETHERTYPE_IPV6 && len >= ETHERNET_LEN + 40;
+	bool is_ip4 = ethertype == ETHER_TYPE_IPV4 && len >= ETHERNET_LEN + IP4_LEN;
+	bool is_ip6 = ethertype == ETHER_TYPE_IPV6 && len >= ETHERNET_LEN + IP6_LEN;
 
 	if (!is_ip4 && !is_ip6)
 		return true;

@@ -6,14 +6,8 @@
 
 #pragma once
 
-#include <rte_ip.h>
-
-#include "pipeline/checksum.h"
+#include "pipeline/sum.h"
 #include "pipeline/worker_ctx.h"
-
-#define PROTOCOL_TCP  6
-#define PROTOCOL_UDP  17
-#define PROTOCOL_SCTP 132
 
 struct flow {
 	uint32_t hash;
@@ -35,12 +29,12 @@ static inline uint32_t flow_hash(const uint64_t seed[2], uint64_t a, uint64_t b)
 // Offset of the checksum in a TCP or UDP header and its least length; 0: no such protocol.
 static inline unsigned l4_checksum_offset(uint8_t protocol)
 {
-	return protocol == PROTOCOL_TCP ? 16 : protocol == PROTOCOL_UDP ? 6 : 0;
+	return protocol == IP_PROTOCOL_TCP ? 16 : protocol == IP_PROTOCOL_UDP ? 6 : 0;
 }
 
 static inline unsigned l4_header_len(uint8_t protocol)
 {
-	return protocol == PROTOCOL_TCP ? 20 : 8;
+	return protocol == IP_PROTOCOL_TCP ? 20 : 8;
 }
 
 // An inner TCP or UDP packet: where its parts are.
@@ -68,15 +62,15 @@ static inline void flow_derive_sum(
 	if (offset == 0 || l4->l4_len < l4_header_len(l4->protocol))
 		return;
 	uint16_t checksum = load_16(l4->l4 + offset);
-	uint16_t pseudo = checksum_fold(
+	uint16_t pseudo = sum_fold(
 		l4->address_sum + rte_cpu_to_be_16(l4->protocol) + rte_cpu_to_be_16(l4->l4_len));
 
 	if (checksum == 0 || checksum == pseudo)
 		return;
-	flow->sum = checksum_words(p->frame, 3) + load_16(p->frame + 12) +
-		    checksum_words(l4->ip, l4->ip_len / 4) + checksum_invert(pseudo);
+	flow->sum = sum_words(p->frame, 3) + load_16(p->frame + 12) +
+		    sum_words(l4->ip, l4->ip_len / 4) + sum_invert(pseudo);
 	if (trailer_len != 0) {
-		uint16_t trailer = checksum_bytes(end, trailer_len);
+		uint16_t trailer = sum_bytes(end, trailer_len);
 
 		// Behind an odd number of bytes, words are the other way round.
 		flow->sum += l4->l4_len & 1 ? rte_bswap16(trailer) : trailer;
@@ -86,21 +80,22 @@ static inline void flow_derive_sum(
 
 static inline bool has_ports(uint8_t protocol)
 {
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
+	       protocol == IP_PROTOCOL_SCTP;
 }
 
 static inline bool flow_read_ip4(
 	struct flow *flow, const struct worker_ctx *ctx, const struct packet *p, bool sum)
 {
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(p->frame + ETHERNET_LEN);
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
 	uint16_t available = p->len - ETHERNET_LEN;
 
-	if (available < 20)
+	if (available < IP4_LEN)
 		return false;
 	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
-	uint16_t total_len = rte_be_to_cpu_16(ip->total_length);
+	uint16_t total_len = rte_be_to_cpu_16(ip->total_len);
 
-	if (ip->version_ihl >> 4 != 4 || header_len < 20 || total_len < header_len ||
+	if (ip->version_ihl >> 4 != 4 || header_len < IP4_LEN || total_len < header_len ||
 		total_len > available)
 		return false;
 	struct flow_l4 l4 = {
@@ -108,16 +103,16 @@ static inline bool flow_read_ip4(
 		.l4 = (const uint8_t *)ip + header_len,
 		.ip_len = header_len,
 		.l4_len = total_len - header_len,
-		.protocol = ip->next_proto_id,
-		.address_sum = (uint64_t)ip->src_addr + ip->dst_addr,
+		.protocol = ip->protocol,
+		.address_sum = (uint64_t)ip->source + ip->destination,
 	};
-	bool fragment = ip->fragment_offset & RTE_BE16(0x3fff);
+	bool fragment = ip->fragment & IPV4_IS_FRAGMENT;
 	bool ports = has_ports(l4.protocol) && !fragment && l4.l4_len >= 4;
 
 	flow->is_ip4 = true;
-	flow->df = (ip->fragment_offset & RTE_BE16(0x4000)) != 0;
-	flow->tos = ip->type_of_service;
-	flow->hash = flow_hash(ctx->tables->flow_seed, (uint64_t)ip->src_addr << 32 | ip->dst_addr,
+	flow->df = (ip->fragment & RTE_BE16(IPV4_DF)) != 0;
+	flow->tos = ip->tos;
+	flow->hash = flow_hash(ctx->tables->flow_seed, (uint64_t)ip->source << 32 | ip->destination,
 		(uint64_t)l4.protocol << 32 | (ports ? load_32(l4.l4) : 0));
 	if (sum && !fragment)
 		flow_derive_sum(flow, p, &l4);
@@ -132,15 +127,15 @@ static inline bool flow_read_ip6(
 	const uint8_t *ip = p->frame + ETHERNET_LEN;
 	uint16_t available = p->len - ETHERNET_LEN;
 
-	if (available < 40 || ip[0] >> 4 != 6 || load_be16(ip + 4) > available - 40)
+	if (available < IP6_LEN || ip[0] >> 4 != 6 || load_be16(ip + 4) > available - IP6_LEN)
 		return false;
 	struct flow_l4 l4 = {
 		.ip = ip,
-		.l4 = ip + 40,
-		.ip_len = 40,
+		.l4 = ip + IP6_LEN,
+		.ip_len = IP6_LEN,
 		.l4_len = load_be16(ip + 4),
 		.protocol = ip[6],
-		.address_sum = checksum_words(ip + 8, 8),
+		.address_sum = sum_words(ip + 8, 8),
 	};
 	bool ports = has_ports(l4.protocol) && l4.l4_len >= 4;
 	uint64_t words[4];
@@ -165,9 +160,9 @@ static inline struct flow flow_read(const struct worker_ctx *ctx, const struct p
 	// BAD, or NONE: not finished in the frame
 	if (verdict & RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		sum = false;
-	if (likely(p->ethertype == ETHERTYPE_IPV4) && flow_read_ip4(&flow, ctx, p, sum))
+	if (likely(p->ethertype == ETHER_TYPE_IPV4) && flow_read_ip4(&flow, ctx, p, sum))
 		return flow;
-	if (p->ethertype == ETHERTYPE_IPV6 && flow_read_ip6(&flow, ctx, p, sum))
+	if (p->ethertype == ETHER_TYPE_IPV6 && flow_read_ip6(&flow, ctx, p, sum))
 		return flow;
 	flow.hash = flow_hash(ctx->tables->flow_seed, load_mac(p->frame),
 		(uint64_t)p->ethertype << 48 | load_mac(p->frame + 6));

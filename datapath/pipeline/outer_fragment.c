@@ -2,15 +2,11 @@
 // Fragmentation of an outer packet that does not fit the path to its remote, RFC 791.
 // Drops: nomem.
 
-#include <rte_ip.h>
-
-#include "pipeline/checksum.h"
 #include "pipeline/stages.h"
+#include "pipeline/sum.h"
 
-#define IP_LEN	     20
 #define MIN_PATH_MTU 68 // RFC 791: what every link carries
 #define MAX_PIECES   128
-#define MORE	     0x2000
 
 struct pieces {
 	uint16_t l2_len;      // in front of the IP header
@@ -25,8 +21,8 @@ static struct pieces plan(const struct packet *p, const struct remote *remote)
 		.l2_len = remote->header_len - (REMOTE_HEADER_MAX - ETHERNET_LEN - VLAN_TAG_LEN)};
 	uint16_t path_mtu = RTE_MAX(remote->path_mtu, MIN_PATH_MTU);
 
-	plan.payload_len = p->mbuf->data_len - plan.l2_len - IP_LEN;
-	plan.piece_len = (path_mtu - IP_LEN) & ~7;
+	plan.payload_len = p->mbuf->data_len - plan.l2_len - IP4_LEN;
+	plan.piece_len = (path_mtu - IP4_LEN) & ~7;
 	plan.n = (plan.payload_len + plan.piece_len - 1) / plan.piece_len;
 	return plan;
 }
@@ -35,7 +31,7 @@ static struct pieces plan(const struct packet *p, const struct remote *remote)
 static bool write_piece(
 	struct rte_mbuf *mbuf, const struct packet *p, const struct pieces *plan, uint16_t i)
 {
-	uint16_t head_len = plan->l2_len + IP_LEN;
+	uint16_t head_len = plan->l2_len + IP4_LEN;
 	uint16_t offset = i * plan->piece_len;
 	uint16_t len = RTE_MIN(plan->piece_len, plan->payload_len - offset);
 	uint8_t *to = (uint8_t *)rte_pktmbuf_append(mbuf, head_len + len);
@@ -45,13 +41,12 @@ static bool write_piece(
 	memcpy(to, p->frame, head_len);
 	memcpy(to + head_len, p->frame + head_len + offset, len);
 
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(to + plan->l2_len);
+	struct ipv4_wire *ip = (struct ipv4_wire *)(to + plan->l2_len);
 
-	ip->total_length = rte_cpu_to_be_16(IP_LEN + len);
-	ip->fragment_offset = rte_cpu_to_be_16(offset / 8 | (i + 1 < plan->n ? MORE : 0));
-	ip->hdr_checksum = 0;
-	ip->hdr_checksum =
-		checksum_invert(checksum_fold(checksum_words((const uint8_t *)ip, IP_LEN / 4)));
+	ip->total_len = rte_cpu_to_be_16(IP4_LEN + len);
+	ip->fragment = rte_cpu_to_be_16(offset / 8 | (i + 1 < plan->n ? IPV4_MF : 0));
+	ip->checksum = 0;
+	ip->checksum = sum_invert(sum_fold(sum_words((const uint8_t *)ip, IP4_LEN / 4)));
 	return true;
 }
 

@@ -10,18 +10,20 @@
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
-#define ETHERNET_LEN  14
-#define VLAN_TAG_LEN  4
-#define MIN_FRAME_LEN 60 // what a physical wire carries, without FCS
+#include "net/headers.h"
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_ARP  0x0806
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_QINQ 0x88a8
+// Lengths as plain numbers: a sizeof would make sums with them unsigned.
+enum {
+	ETHERNET_LEN = sizeof(struct ether_wire),
+	VLAN_TAG_LEN = sizeof(struct vlan_wire),
+	IP4_LEN = sizeof(struct ipv4_wire), // without options
+	IP6_LEN = 40,
+	UDP_LEN = sizeof(struct udp_wire),
+	VXLAN_LEN = sizeof(struct vxlan_wire),
+};
 
-#define MAC_BROADCAST UINT64_C(0xffffffffffff)
-#define MAC_GROUP_BIT UINT64_C(0x010000000000)
+#define MAC_GROUP_BIT	 UINT64_C(0x010000000000)
+#define IPV4_IS_FRAGMENT RTE_BE16(IPV4_MF | IPV4_OFFSET_MASK) // any of these bits
 
 #define PACKET_TAG	    0x01 // has an outer 802.1Q tag, whose VID is in vid (also VID 0)
 #define PACKET_TAG_IN_FRAME 0x02 // that tag is still in the frame; else the driver took it out
@@ -96,7 +98,7 @@ static inline void packet_read_ethernet(struct packet *p)
 
 static inline bool is_tag(uint16_t ethertype)
 {
-	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
+	return ethertype == ETHER_TYPE_VLAN || ethertype == ETHER_TYPE_QINQ;
 }
 
 // Makes the frame start `n` bytes later.
@@ -134,7 +136,7 @@ static inline void packet_strip_tag(struct packet *p)
 // Puts a tag behind the MACs; p->len does not count it. False when the buffer has no room.
 static inline bool packet_push_tag(struct packet *p, uint16_t tci)
 {
-	uint8_t tag[VLAN_TAG_LEN] = {ETHERTYPE_VLAN >> 8, ETHERTYPE_VLAN & 0xff, tci >> 8, tci};
+	uint8_t tag[4] = {ETHER_TYPE_VLAN >> 8, ETHER_TYPE_VLAN & 0xff, tci >> 8, tci & 0xff};
 
 	if (!packet_prepend(p, VLAN_TAG_LEN))
 		return false;

@@ -61,7 +61,7 @@ static enum drop_reason classify_tagged(struct worker_ctx *ctx, struct packet *p
 				return DROP_NOMEM;
 			p->len += VLAN_TAG_LEN;
 		}
-		p->ethertype = ETHERTYPE_VLAN;
+		p->ethertype = ETHER_TYPE_VLAN;
 		p->flags = PACKET_TAG_BELOW;
 		return N_DROP_REASONS;
 	} else {
@@ -79,6 +79,8 @@ static inline enum drop_reason classify(struct worker_ctx *ctx, struct packet *p
 {
 	if (p->flags & PACKET_FROM_TUNNEL)
 		return N_DROP_REASONS; // decap knows
+	if (unlikely(!ctx->device_up))
+		return DROP_PORT_DOWN;
 	if (unlikely(p->flags & (PACKET_TAG | PACKET_TAG_BELOW)))
 		return classify_tagged(ctx, p);
 	p->in = ctx->untagged;
@@ -114,8 +116,8 @@ static bool is_common_ethertype(const struct packet *p)
 	for (uint16_t at = 16; is_tag(ethertype) && at <= 20 && at + 2 <= p->len;
 		at += VLAN_TAG_LEN)
 		ethertype = load_be16(p->frame + at);
-	return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 ||
-	       ethertype == ETHERTYPE_ARP;
+	return ethertype == ETHER_TYPE_IPV4 || ethertype == ETHER_TYPE_IPV6 ||
+	       ethertype == ETHER_TYPE_ARP;
 }
 
 // The checks in the order of the behaviour specification. N_DROP_REASONS: the frame may come in.

@@ -10,20 +10,9 @@
 // vxlan_no_i, vxlan_reserved, vxlan_unknown_vni, vxlan_unknown_remote, vxlan_self, underlay_other,
 // arp_malformed, those of punt(), nomem for a copy.
 
-#include <rte_ip.h>
-#include <rte_udp.h>
-
-#include "pipeline/checksum.h"
 #include "pipeline/stages.h"
+#include "pipeline/sum.h"
 
-#define IP4_MIN_LEN	  20
-#define UDP_LEN		  8
-#define VXLAN_LEN	  8
-#define ARP_LEN		  28
-#define VXLAN_FLAG_I	  0x08
-#define PROTOCOL_ICMP	  1
-#define PROTOCOL_IGMP	  2
-#define PROTOCOL_UDP	  17
 #define ALL_HOSTS_GROUP	  RTE_BE32(0xe0000001) // 224.0.0.1
 #define LIMITED_BROADCAST UINT32_MAX
 
@@ -67,39 +56,44 @@ static void punt_copy(struct worker_ctx *ctx, const struct packet *p)
 	copy.care = ctx->map->root;
 	attachment_counters(ctx, copy.care)->copies++;
 	copy.mbuf = packet_copy(ctx, p->mbuf);
-	if (copy.mbuf == NULL)
+	if (copy.mbuf == NULL) {
 		drop(ctx, &copy, DROP_NOMEM);
-	else
-		punt(ctx, &copy, PUNT_UNDERLAY);
+		return;
+	}
+	copy.frame = rte_pktmbuf_mtod(copy.mbuf, uint8_t *);
+	packet_strip_tag(&copy);
+	punt(ctx, &copy, PUNT_UNDERLAY);
 }
 
 // A packet that the slow path has a use for. It gets frames without the underlay's tag.
 static enum fate for_host(struct worker_ctx *ctx, struct packet *p)
 {
-	packet_strip_tag(p);
 	if (is_shared(ctx, p)) {
 		punt_copy(ctx, p);
 		return BRIDGED;
 	}
+	packet_strip_tag(p);
 	settle(ctx, p, ctx->map->root);
 	punt(ctx, p, PUNT_UNDERLAY);
 	return GONE;
 }
 
+static bool is_arp_sane(const struct arp_wire *arp)
+{
+	return arp->hardware == RTE_BE16(1) && arp->protocol == RTE_BE16(ETHER_TYPE_IPV4) &&
+	       arp->hardware_len == 6 && arp->protocol_len == 4 &&
+	       (arp->op == RTE_BE16(1) || arp->op == RTE_BE16(2));
+}
+
 // Requests for our address, answers to us, and gratuitous ones that may correct a neighbour.
 static enum fate take_arp(struct worker_ctx *ctx, struct packet *p, uint16_t l3)
 {
-	const uint8_t *arp = p->frame + l3;
-	static const uint8_t fixed[6] = {0, 1, 8, 0, 6, 4}; // Ethernet, IPv4 and their lengths
+	const struct arp_wire *arp = (const struct arp_wire *)(p->frame + l3);
 
-	if (p->len < l3 + ARP_LEN || memcmp(arp, fixed, sizeof(fixed)) != 0 || arp[6] != 0 ||
-		(arp[7] != 1 && arp[7] != 2))
+	if (p->len < l3 + sizeof(*arp) || !is_arp_sane(arp))
 		return not_for_host(ctx, p, DROP_ARP_MALFORMED);
-	rte_be32_t sender = load_32(arp + 14);
-	rte_be32_t target = load_32(arp + 24);
-
-	if ((p->destination & MAC_GROUP_BIT) && target != ctx->snapshot->tunnel.address &&
-		target != sender)
+	if ((p->destination & MAC_GROUP_BIT) && arp->target_ip != ctx->snapshot->tunnel.address &&
+		arp->target_ip != arp->sender_ip)
 		return not_for_host(ctx, p, DROP_UNDERLAY_OTHER);
 	return for_host(ctx, p);
 }
@@ -113,49 +107,47 @@ static bool is_our_address(const struct tunnel *tunnel, rte_be32_t address)
 }
 
 // D2, but for options. N_DROP_REASONS: the header is good.
-static inline enum drop_reason check_ip4(const struct rte_ipv4_hdr *ip, uint16_t available)
+static inline enum drop_reason check_ip4(const struct ipv4_wire *ip, uint16_t available)
 {
-	if (available < IP4_MIN_LEN)
+	if (available < IP4_LEN)
 		return DROP_IP4_MALFORMED;
 	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
-	uint16_t total_len = rte_be_to_cpu_16(ip->total_length);
+	uint16_t total_len = rte_be_to_cpu_16(ip->total_len);
 
-	if (ip->version_ihl >> 4 != 4 || header_len < IP4_MIN_LEN || total_len < header_len ||
+	if (ip->version_ihl >> 4 != 4 || header_len < IP4_LEN || total_len < header_len ||
 		total_len > available)
 		return DROP_IP4_MALFORMED;
-	if (checksum_fold(checksum_words((const uint8_t *)ip, header_len / 4)) != 0xffff)
+	if (sum_fold(sum_words((const uint8_t *)ip, header_len / 4)) != 0xffff)
 		return DROP_IP4_CSUM;
 	return N_DROP_REASONS;
 }
 
 // What is addressed to this host and no tunnel datagram.
-static enum fate take_host_ip4(
-	struct worker_ctx *ctx, struct packet *p, const struct rte_ipv4_hdr *ip)
+static enum fate take_host_ip4(struct worker_ctx *ctx, struct packet *p, const struct ipv4_wire *ip)
 {
-	if (ip->next_proto_id == PROTOCOL_ICMP && ip->dst_addr == ctx->snapshot->tunnel.address)
+	if (ip->protocol == IP_PROTOCOL_ICMP && ip->destination == ctx->snapshot->tunnel.address)
 		return for_host(ctx, p);
-	if (ip->next_proto_id == PROTOCOL_IGMP)
+	if (ip->protocol == IP_PROTOCOL_IGMP)
 		return for_host(ctx, p);
 	return not_for_host(ctx, p, DROP_UNDERLAY_OTHER);
 }
 
 // D7. The driver's word is taken where it can be believed.
 static bool udp_checksum_ok(const struct worker_ctx *ctx, const struct packet *p,
-	const struct rte_ipv4_hdr *ip, const struct rte_udp_hdr *udp)
+	const struct ipv4_wire *ip, const struct udp_wire *udp)
 {
 	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 
-	if (udp->dgram_cksum == 0)
+	if (udp->checksum == 0)
 		return true;
 	// NONE: the sum in the frame is not finished, but the datagram was verified.
 	if (ctx->trusts_l4_checksum &&
 		(verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE))
 		return true;
-	uint64_t sum = (uint64_t)ip->src_addr + ip->dst_addr + RTE_BE16(PROTOCOL_UDP) +
-		       udp->dgram_len +
-		       checksum_bytes((const uint8_t *)udp, rte_be_to_cpu_16(udp->dgram_len));
+	uint64_t sum = (uint64_t)ip->source + ip->destination + RTE_BE16(IP_PROTOCOL_UDP) +
+		       udp->len + sum_bytes((const uint8_t *)udp, rte_be_to_cpu_16(udp->len));
 
-	return checksum_fold(sum) == 0xffff;
+	return sum_fold(sum) == 0xffff;
 }
 
 // D8 and D9
@@ -193,13 +185,12 @@ static enum drop_reason check_sender(const struct worker_ctx *ctx, rte_be32_t vt
 	return remote != NULL && remote->configured ? N_DROP_REASONS : DROP_VXLAN_UNKNOWN_REMOTE;
 }
 
-static void become_inner(
-	struct packet *p, const struct rte_ipv4_hdr *ip, const struct rte_udp_hdr *udp)
+static void become_inner(struct packet *p, const struct ipv4_wire *ip, const struct udp_wire *udp)
 {
-	uint16_t inner_len = rte_be_to_cpu_16(udp->dgram_len) - UDP_LEN - VXLAN_LEN;
+	uint16_t inner_len = rte_be_to_cpu_16(udp->len) - UDP_LEN - VXLAN_LEN;
 
-	p->vtep = ip->src_addr;
-	p->outer_ecn = ip->type_of_service & 3;
+	p->vtep = ip->source;
+	p->outer_ecn = ip->tos & 3;
 	packet_advance(p, (const uint8_t *)udp + UDP_LEN + VXLAN_LEN - p->frame);
 	p->mbuf->data_len = inner_len; // what lay behind the datagram was padding
 	p->mbuf->pkt_len = inner_len;
@@ -212,8 +203,8 @@ static void become_inner(
 }
 
 // D7 to D11, for a datagram to our tunnel port.
-static enum fate take_vxlan(struct worker_ctx *ctx, struct packet *p, const struct rte_ipv4_hdr *ip,
-	const struct rte_udp_hdr *udp)
+static enum fate take_vxlan(struct worker_ctx *ctx, struct packet *p, const struct ipv4_wire *ip,
+	const struct udp_wire *udp)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
 	const uint8_t *vxlan = (const uint8_t *)(udp + 1);
@@ -229,9 +220,9 @@ static enum fate take_vxlan(struct worker_ctx *ctx, struct packet *p, const stru
 
 	if (unlikely(attachment == 0))
 		return drop_here(ctx, p, DROP_VXLAN_UNKNOWN_VNI);
-	uint16_t remote = sender_remote(ctx, ip->src_addr);
+	uint16_t remote = sender_remote(ctx, ip->source);
 
-	reason = check_sender(ctx, ip->src_addr, remote);
+	reason = check_sender(ctx, ip->source, remote);
 	become_inner(p, ip, udp);
 	if (unlikely(reason != N_DROP_REASONS)) {
 		settle(ctx, p, attachment);
@@ -247,33 +238,32 @@ static enum fate take_vxlan(struct worker_ctx *ctx, struct packet *p, const stru
 static enum fate take_ip4(struct worker_ctx *ctx, struct packet *p, uint16_t l3)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(p->frame + l3);
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + l3);
 	enum drop_reason reason = check_ip4(ip, p->len - l3);
 
 	if (unlikely(reason != N_DROP_REASONS))
 		return not_for_host(ctx, p, reason);
-	if (!is_our_address(tunnel, ip->dst_addr))
+	if (!is_our_address(tunnel, ip->destination))
 		return not_for_host(ctx, p, DROP_UNDERLAY_OTHER);
-	if (ip->next_proto_id != PROTOCOL_UDP)
+	if (ip->protocol != IP_PROTOCOL_UDP)
 		return take_host_ip4(ctx, p, ip);
 	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
-	uint16_t payload_len = rte_be_to_cpu_16(ip->total_length) - header_len;
-	bool has_options = header_len != IP4_MIN_LEN;
-	const struct rte_udp_hdr *udp =
-		(const struct rte_udp_hdr *)((const uint8_t *)ip + header_len);
+	uint16_t payload_len = rte_be_to_cpu_16(ip->total_len) - header_len;
+	bool has_options = header_len != IP4_LEN;
+	const struct udp_wire *udp = (const struct udp_wire *)((const uint8_t *)ip + header_len);
 
 	// Ports are needed to tell a tunnel datagram; a fragment is taken for one.
-	if (ip->fragment_offset & RTE_BE16(0x3fff))
+	if (ip->fragment & IPV4_IS_FRAGMENT)
 		return not_for_host(
 			ctx, p, has_options ? DROP_VXLAN_IP_OPTIONS : DROP_VXLAN_FRAGMENT);
 	if (payload_len < UDP_LEN)
 		return not_for_host(ctx, p, DROP_VXLAN_SHORT);
-	if (udp->dst_port != tunnel->port)
+	if (udp->destination != tunnel->port)
 		return not_for_host(ctx, p, DROP_UNDERLAY_OTHER);
 	if (has_options)
 		return drop_here(ctx, p, DROP_VXLAN_IP_OPTIONS);
-	if (rte_be_to_cpu_16(udp->dgram_len) < UDP_LEN + VXLAN_LEN + ETHERNET_LEN ||
-		rte_be_to_cpu_16(udp->dgram_len) > payload_len)
+	if (rte_be_to_cpu_16(udp->len) < UDP_LEN + VXLAN_LEN + ETHERNET_LEN ||
+		rte_be_to_cpu_16(udp->len) > payload_len)
 		return drop_here(ctx, p, DROP_VXLAN_SHORT);
 	return take_vxlan(ctx, p, ip, udp);
 }
@@ -284,7 +274,7 @@ static inline bool may_be_for_host(const struct device_map *map, const struct pa
 	const uint64_t ip4_multicast = UINT64_C(0x01005e000000);
 
 	return p->vid == map->underlay_vid && !(p->flags & PACKET_TAG_BELOW) &&
-	       (p->destination == map->mac || p->destination == MAC_BROADCAST ||
+	       (p->destination == map->mac || p->destination == ETHER_BROADCAST ||
 		       (p->destination & UINT64_C(0xffffff800000)) == ip4_multicast);
 }
 
@@ -294,9 +284,9 @@ static inline enum fate decap(struct worker_ctx *ctx, struct packet *p)
 
 	if (!may_be_for_host(ctx->map, p))
 		return BRIDGED;
-	if (likely(p->ethertype == ETHERTYPE_IPV4))
+	if (likely(p->ethertype == ETHER_TYPE_IPV4))
 		return take_ip4(ctx, p, l3);
-	if (p->ethertype == ETHERTYPE_ARP)
+	if (p->ethertype == ETHER_TYPE_ARP)
 		return take_arp(ctx, p, l3);
 	if (p->destination == ctx->map->mac)
 		return drop_here(ctx, p, DROP_UNDERLAY_OTHER);
@@ -307,7 +297,7 @@ void stage_decap(struct worker_ctx *ctx, struct burst *burst)
 {
 	uint16_t kept = 0;
 
-	if (!ctx->map->underlay)
+	if (!ctx->map->underlay || !ctx->device_up)
 		return;
 	for (uint16_t i = 0; i < burst->n; i++) {
 		struct packet *p = &burst->packets[i];

@@ -7,18 +7,11 @@
 // Drops: no_flood_target, vxlan_no_neigh, vxlan_no_route, vxlan_pmtu, vxlan_no_headroom, nomem,
 // those of punt().
 
-#include <rte_ip.h>
-#include <rte_udp.h>
-
 #include "pipeline/flow.h"
 #include "pipeline/stages.h"
 
-#define OUTER_IP_LEN  20
-#define OUTER_LEN     36 // IPv4, UDP, VXLAN
-#define UDP_VXLAN_LEN 16
-#define UDP_LEN	      8
-#define FRAGMENT_DF   RTE_BE16(0x4000)
-#define FRAGMENT_MF   0x2000
+#define UDP_VXLAN_LEN (UDP_LEN + VXLAN_LEN)
+#define OUTER_LEN     (IP4_LEN + UDP_VXLAN_LEN)
 #define DF_MODE_UNSET 0
 #define DF_MODE_SET   1
 
@@ -30,46 +23,46 @@ static rte_be16_t next_ip_id(struct worker_ctx *ctx)
 	return rte_cpu_to_be_16(id);
 }
 
-static void write_ip4(struct worker_ctx *ctx, struct rte_ipv4_hdr *ip, const struct packet *p,
+static void write_ip4(struct worker_ctx *ctx, struct ipv4_wire *ip, const struct packet *p,
 	const struct flow *flow, uint32_t template_sum)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
 	bool df = tunnel->df == DF_MODE_SET || (tunnel->df != DF_MODE_UNSET && flow->df);
-	uint8_t old_tos = ip->type_of_service;
+	uint8_t old_tos = ip->tos;
 	uint8_t dscp = tunnel->tos_inherit ? flow->tos : old_tos;
 	uint8_t tos = (dscp & 0xfc) | (flow->tos & 3);
 
-	ip->type_of_service = tos;
-	ip->total_length = rte_cpu_to_be_16(p->len + OUTER_LEN);
-	ip->packet_id = df ? 0 : next_ip_id(ctx);
-	ip->fragment_offset = df ? FRAGMENT_DF : 0;
-	ip->hdr_checksum = checksum_invert(checksum_fold(
-		(uint64_t)template_sum + ip->total_length + ip->packet_id + ip->fragment_offset +
-		rte_cpu_to_be_16(tos) + checksum_invert(rte_cpu_to_be_16(old_tos))));
+	ip->tos = tos;
+	ip->total_len = rte_cpu_to_be_16(p->len + OUTER_LEN);
+	ip->id = df ? 0 : next_ip_id(ctx);
+	ip->fragment = df ? RTE_BE16(IPV4_DF) : 0;
+	ip->checksum =
+		sum_invert(sum_fold((uint64_t)template_sum + ip->total_len + ip->id + ip->fragment +
+				    rte_cpu_to_be_16(tos) + sum_invert(rte_cpu_to_be_16(old_tos))));
 }
 
-static void write_udp(struct worker_ctx *ctx, struct rte_udp_hdr *udp, const struct packet *p,
+static void write_udp(struct worker_ctx *ctx, struct udp_wire *udp, const struct packet *p,
 	const struct flow *flow)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
 	uint16_t spread = (uint64_t)flow->hash * tunnel->n_source_ports >> 32;
 
-	udp->src_port = rte_cpu_to_be_16(tunnel->source_port_min + spread);
-	udp->dgram_len = rte_cpu_to_be_16(p->len + UDP_VXLAN_LEN);
+	udp->source = rte_cpu_to_be_16(tunnel->source_port_min + spread);
+	udp->len = rte_cpu_to_be_16(p->len + UDP_VXLAN_LEN);
 }
 
-static void write_udp_checksum(const struct rte_ipv4_hdr *ip, struct rte_udp_hdr *udp,
-	const struct packet *p, struct flow *flow)
+static void write_udp_checksum(
+	const struct ipv4_wire *ip, struct udp_wire *udp, const struct packet *p, struct flow *flow)
 {
 	const uint8_t *inner = (const uint8_t *)udp + UDP_VXLAN_LEN;
 
 	if (!flow->sum_known)
-		flow->sum = checksum_bytes(inner, p->len);
-	uint64_t sum = flow->sum + ip->src_addr + ip->dst_addr + RTE_BE16(PROTOCOL_UDP) +
-		       udp->dgram_len + checksum_words((const uint8_t *)udp, UDP_VXLAN_LEN / 4);
-	uint16_t checksum = checksum_invert(checksum_fold(sum));
+		flow->sum = sum_bytes(inner, p->len);
+	uint64_t sum = flow->sum + ip->source + ip->destination + RTE_BE16(IP_PROTOCOL_UDP) +
+		       udp->len + sum_words((const uint8_t *)udp, UDP_VXLAN_LEN / 4);
+	uint16_t checksum = sum_invert(sum_fold(sum));
 
-	udp->dgram_cksum = checksum != 0 ? checksum : UINT16_MAX;
+	udp->checksum = checksum != 0 ? checksum : UINT16_MAX;
 }
 
 // Writes the outer headers; false when there is no room for them.
@@ -87,8 +80,8 @@ static inline bool write_headers(
 	else
 		memcpy(p->frame, remote->header, REMOTE_HEADER_MAX);
 
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(p->frame + len - OUTER_LEN);
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+	struct ipv4_wire *ip = (struct ipv4_wire *)(p->frame + len - OUTER_LEN);
+	struct udp_wire *udp = (struct udp_wire *)(ip + 1);
 	rte_be32_t vni_word = rte_cpu_to_be_32(vni << 8);
 
 	memcpy((uint8_t *)udp + UDP_LEN + 4, &vni_word, sizeof(vni_word));

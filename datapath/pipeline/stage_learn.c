@@ -38,7 +38,7 @@ static bool is_port_of_source(const struct worker_ctx *ctx, const struct packet 
 	const struct attachment *attachment = &ctx->snapshot->attachments[id];
 
 	return id < ctx->snapshot->n_attachments && attachment->kind == ATTACHMENT_PORT &&
-	       attachment->mac == (p->source & MAC_BROADCAST);
+	       attachment->mac == (p->source & ETHER_BROADCAST);
 }
 
 // The source is new (value 0) or known elsewhere. False: the packet must not go on.

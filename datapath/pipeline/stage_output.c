@@ -35,7 +35,7 @@ static inline void handed_run_add(
 
 static bool pad(struct packet *p)
 {
-	uint16_t missing = MIN_FRAME_LEN - p->mbuf->data_len;
+	uint16_t missing = ETHER_MIN_LEN - p->mbuf->data_len;
 	char *tail = rte_pktmbuf_append(p->mbuf, missing);
 
 	if (tail == NULL)
@@ -73,7 +73,7 @@ static inline bool output(struct worker_ctx *ctx, struct packet *p)
 		drop(ctx, p, DROP_NOMEM);
 		return false;
 	}
-	if ((attachment->flags & ATTACHMENT_PAD) && unlikely(p->mbuf->data_len < MIN_FRAME_LEN) &&
+	if ((attachment->flags & ATTACHMENT_PAD) && unlikely(p->mbuf->data_len < ETHER_MIN_LEN) &&
 		!pad(p)) {
 		drop(ctx, p, DROP_NOMEM);
 		return false;

@@ -40,7 +40,7 @@ static bool parse_tags(struct worker_ctx *ctx, struct packet *p)
 		p->mbuf->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
 		p->flags |= PACKET_TAG;
 		p->vid = p->mbuf->vlan_tci & 0xfff;
-	} else if (p->ethertype == ETHERTYPE_VLAN) {
+	} else if (p->ethertype == ETHER_TYPE_VLAN) {
 		if (p->len < ETHERNET_LEN + VLAN_TAG_LEN) {
 			drop_unclassified(ctx, p, DROP_RUNT);
 			return false;

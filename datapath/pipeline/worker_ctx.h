@@ -46,6 +46,7 @@ struct worker_ctx {
 	const struct device_map *map; // of the device the burst came from
 	uint16_t untagged;	      // attachment of its untagged frames, 0: none
 	bool trusts_l4_checksum;
+	bool device_up; // administratively
 
 	// the VTEP that sent the last tunnel packet of this round
 	uint16_t last_remote;

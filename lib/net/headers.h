@@ -11,13 +11,17 @@
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_ARP	0x0806
 #define ETHER_TYPE_VLAN 0x8100
+#define ETHER_TYPE_IPV6 0x86dd
+#define ETHER_TYPE_QINQ 0x88a8
 
 #define ETHER_BROADCAST UINT64_C(0xffffffffffff)
 #define ETHER_MIN_LEN	60 // without FCS
 
 #define IP_PROTOCOL_ICMP 1
 #define IP_PROTOCOL_IGMP 2
+#define IP_PROTOCOL_TCP	 6
 #define IP_PROTOCOL_UDP	 17
+#define IP_PROTOCOL_SCTP 132
 
 #define IPV4_DF		 0x4000
 #define IPV4_MF		 0x2000

@@ -6,11 +6,11 @@
 
 #include <stdint.h>
 
-#include <rte_ip.h>
+#include <rte_ip.h> // rte_raw_cksum()
 
 #include "pipeline/packet.h"
 
-static inline uint16_t checksum_fold(uint64_t sum)
+static inline uint16_t sum_fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -20,7 +20,7 @@ static inline uint16_t checksum_fold(uint64_t sum)
 }
 
 // Sum of `n_words` 32-bit words; for headers.
-static inline uint64_t checksum_words(const uint8_t *bytes, unsigned n_words)
+static inline uint64_t sum_words(const uint8_t *bytes, unsigned n_words)
 {
 	uint64_t sum = 0;
 
@@ -30,19 +30,12 @@ static inline uint64_t checksum_words(const uint8_t *bytes, unsigned n_words)
 }
 
 // Sum of any bytes at an even offset; for payload.
-static inline uint16_t checksum_bytes(const uint8_t *bytes, size_t len)
+static inline uint16_t sum_bytes(const uint8_t *bytes, size_t len)
 {
 	return rte_raw_cksum(bytes, len);
 }
 
-static inline uint16_t checksum_invert(uint16_t sum)
+static inline uint16_t sum_invert(uint16_t sum)
 {
 	return ~sum;
-}
-
-// Replaces one 16-bit word in what a checksum field covers (RFC 1624, equation 3).
-static inline uint16_t checksum_update(uint16_t checksum, uint16_t old, uint16_t new)
-{
-	return checksum_invert(
-		checksum_fold((uint64_t)checksum_invert(checksum) + checksum_invert(old) + new));
 }
