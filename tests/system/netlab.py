@@ -76,7 +76,8 @@ class Process:
         self.command = command
         self.log = log
         with open(log, "wb") as out:
-            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            kwargs.setdefault("stderr", out)
+            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
                                           preexec_fn=_die_with_parent, **kwargs)
         self.pid = self.popen.pid
 
@@ -298,14 +299,18 @@ class Lab:
                 "-c", os.path.join(HERE, "vlan_host.bpf.c"), "-o", program)
         return program
 
-    def iperf(self, client, server, *options, seconds=1, timeout=20):
-        """iperf3 from client to server; the `end` object of its report."""
+    def iperf(self, client, server, *options, timeout=20):
+        """iperf3 from client to server for a second; the `end` object of its report. (Not for a number
+        of bytes: at the end of those it may stall for ten seconds.)"""
         listener = server.start("iperf3", "-s", "-1", "--forceflush")
         listener.wait_output("Server listening")
-        text = client.run("iperf3", "-J", "-c", server.address, "-t", str(seconds), *options,
-                          timeout=timeout)
+        sender = client.start("iperf3", "-J", "-c", server.address, "-t", "1", *options,
+                              stderr=subprocess.DEVNULL)  # warnings would spoil the JSON
+        sender.wait(timeout)
         listener.stop()
-        return _json_end(text)
+        report = json.loads(sender.output())
+        assert "error" not in report, report.get("error")
+        return report["end"]
 
     def close(self):
         """Ends what still runs and removes everything. Goes on after a failure, reports the first."""
@@ -327,12 +332,6 @@ def _attempt(failures, call, *args):
         call(*args)
     except Exception as failure:  # pylint: disable=broad-except
         failures.append(failure)
-
-
-def _json_end(text):
-    report = json.loads(text)
-    assert "error" not in report, report.get("error")
-    return report["end"]
 
 
 def _remove_namespace(name):

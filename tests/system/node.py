@@ -200,12 +200,12 @@ class Weft:
         return self.rpc("stats.get")["info"].get(name, 0)
 
     def balanced(self):
-        """The ledger closes. Frames under way make it differ for a moment, never for long."""
+        """The ledger closes, exactly: read at a moment when no frame was under way."""
         last = {}
 
         def closes():
             last.update(self.rpc("audit.run"))
-            return last["balanced"]
+            return last["quiet"] and last["balanced"]
         try:
             wait_for(closes, "the ledger to close", timeout=5)
         except AssertionError as failure:

@@ -97,8 +97,8 @@ def test_large_packets_keep_a_right_checksum(pair):
     """The outer checksum is derived from the inner one where there is one: TCP and UDP data."""
     assert pair.a.ping("10.0.0.2")
     capture = Capture(pair.vtep.ns)
-    pair.lab.iperf(pair.a, pair.b, "-n", "500K")
-    pair.lab.iperf(pair.a, pair.b, "-u", "-n", "100K", "-l", "1400")
+    pair.lab.iperf(pair.a, pair.b, "-b", "5M")
+    pair.lab.iperf(pair.a, pair.b, "-u", "-b", "5M", "-l", "1400")
     frames = [p for p in capture.matching(is_tunnel) if len(p) > 1000]
     assert len(frames) > 300
     assert all(udp_checksum_right(frame) for frame in frames)

@@ -53,7 +53,7 @@ def test_vxlan_and_vlan_are_one_network(gateway, lab):
     gateway.weft.wait_fdb("both", b.hwaddr, f"remote {LINUX}")
     gateway.weft.wait_fdb("both", tagged.hwaddr, "uplink provider")
     for client, server in ((b, tagged), (tagged, b)):
-        assert lab.iperf(client, server, "-n", "10M")["sum_received"]["bytes"] > 9e6
+        assert lab.iperf(client, server)["sum_received"]["bytes"] > 5e6
 
 
 def test_local_port_reaches_both_sides(gateway, lab):

@@ -53,9 +53,9 @@ def test_iperf_both_ways(lab, mode):
     pair = Pair(lab, tunnel, group, remotes)
     assert pair.a.ping("10.0.0.2")
     for client, server in ((pair.a, pair.b), (pair.b, pair.a)):
-        end = lab.iperf(client, server, "-n", "20M")
-        assert end["sum_received"]["bytes"] > 19e6
-        end = lab.iperf(client, server, "-u", "-b", "40M", "-n", "2M", "-l", "1400")
+        end = lab.iperf(client, server)
+        assert end["sum_received"]["bytes"] > 5e6
+        end = lab.iperf(client, server, "-u", "-b", "40M", "-l", "1400")
         assert end["sum"]["packets"] > 1000
         assert end["sum"]["lost_percent"] < 1
 

@@ -13,9 +13,9 @@ def test_two_workers(lab):
     workers = pair.weft.rpc("status.get")["workers"]
     assert [worker["cpu"] for worker in workers] == [0, 1]
     for client, server in ((pair.a, pair.b), (pair.b, pair.a)):
-        end = lab.iperf(client, server, "-n", "20M")
-        assert end["sum_received"]["bytes"] > 19e6
-    end = lab.iperf(pair.a, pair.b, "-u", "-b", "20M", "-n", "1M", "-l", "1000")
+        end = lab.iperf(client, server)
+        assert end["sum_received"]["bytes"] > 5e6
+    end = lab.iperf(pair.a, pair.b, "-u", "-b", "20M", "-l", "1000")
     assert end["sum"]["lost_percent"] < 1
     workers = pair.weft.rpc("status.get")["workers"]
     assert all(worker["packets"] > 0 for worker in workers), workers
