@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Words behind a verb -> the parameters of a request. Only what is needed to make JSON of text is
+// checked here (known keys, numbers and their bounds, words, addresses); the rules between keys and
+// objects are the daemon's.
+
+#include "cli/keys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/util.h"
+#include "net/addr.h"
+#include "rpc/config_json.h"
+
+static const char *words_next(struct words *words)
+{
+	return words->at < words->n ? words->list[words->at++] : NULL;
+}
+
+static const char *words_peek(const struct words *words)
+{
+	return words->at < words->n ? words->list[words->at] : NULL;
+}
+
+// ---- values -------------------------------------------------------------------------------------
+
+static bool is_word_of(const struct field *field, const char *word)
+{
+	for (size_t i = 0; field->words != NULL && field->words[i] != NULL; i++)
+		if (strcmp(word, field->words[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool is_uint(const struct field *field, const char *word)
+{
+	unsigned long long number;
+
+	if (word[0] == '\0' || strspn(word, "0123456789") != strlen(word) ||
+		(word[0] == '0' && word[1] != '\0'))
+		return false;
+	errno = 0;
+	number = strtoull(word, NULL, 10);
+	return errno == 0 && number >= field->min && number <= field->max;
+}
+
+// "a,b,c": each of them
+static bool is_ip_list(const char *word)
+{
+	struct ip_addr ip;
+
+	while (true) {
+		size_t len = strcspn(word, ",");
+		char *element = strndup(word, len);
+		int rc = ip_parse(element, &ip);
+
+		free(element);
+		if (rc != 0 || word[len] == '\0')
+			return rc == 0;
+		word += len + 1;
+	}
+}
+
+// Whether the word has the form that the key needs to become JSON. What the value means is for the
+// daemon to judge, together with the rest of the object.
+static bool value_has_form(const struct field *field, const char *word)
+{
+	struct mac mac;
+	struct ip_addr ip;
+
+	switch (field->type) {
+	case FIELD_BOOL:
+		return strcmp(word, "true") == 0 || strcmp(word, "false") == 0 ||
+		       strcmp(word, "on") == 0 || strcmp(word, "off") == 0;
+	case FIELD_UINT:
+		return is_word_of(field, word) || is_uint(field, word);
+	case FIELD_ENUM:
+		return is_word_of(field, word);
+	case FIELD_MAC:
+		return mac_parse(word, &mac) == 0;
+	case FIELD_IP:
+		return ip_parse(word, &ip) == 0;
+	case FIELD_IP_LIST:
+		return is_ip_list(word);
+	case FIELD_STRING:
+	case FIELD_NAME:
+	case FIELD_DEVICE:
+	case FIELD_PREFIX:
+	case FIELD_RANGES:
+	case FIELD_OBJECTS:
+		break;
+	}
+	return true;
+}
+
+static int value_complain(struct cli *cli, const struct field *field, const char *word)
+{
+	struct arena *arena = arena_new();
+	struct word_set set = {.n = 0};
+	const char *expects = field_expects(field, arena);
+	const char *nearest;
+
+	if (field->type == FIELD_IP_LIST)
+		expects = "a list of addresses such as 192.0.2.1,192.0.2.2";
+	for (size_t i = 0; field->words != NULL && field->words[i] != NULL; i++)
+		word_add(&set, field->words[i]);
+	nearest = word_nearest(&set, word);
+	cli_usage(cli, "%s: '%s' is not %s%s%s%s", field->name, word, expects,
+		nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+		nearest == NULL ? "" : "'?");
+	arena_free(arena);
+	return CLI_USAGE;
+}
+
+int args_value(struct cli *cli, const struct field *field, const char *word, json_t **value)
+{
+	if (strcmp(word, "default") != 0 && !value_has_form(field, word))
+		return value_complain(cli, field, word);
+	*value = config_value_from_word(field, word);
+	if (*value == NULL)
+		return cli_usage(cli, "%s: the value is not UTF-8 text", field->name);
+	return CLI_OK;
+}
+
+// ---- segments -----------------------------------------------------------------------------------
+
+const struct segment_form segment_forms[] = {
+	{"flat", true, false, "flat UPLINK", "a segment: untagged frames on an uplink"},
+	{"vlan", true, true, "vlan UPLINK [ID]",
+		"a segment: a VLAN on an uplink; without ID the lowest free one"},
+	{"vxlan", false, true, "vxlan [ID]",
+		"a segment: a VNI of the tunnel; without ID the lowest free one"},
+};
+const size_t n_segment_forms = ARRAY_SIZE(segment_forms);
+
+const struct segment_form *segment_form(const char *type)
+{
+	for (size_t i = 0; i < n_segment_forms; i++)
+		if (strcmp(segment_forms[i].type, type) == 0)
+			return &segment_forms[i];
+	return NULL;
+}
+
+// The words behind "vlan": UPLINK [ID]. Appends to the list of segments.
+static int segment_read(struct cli *cli, const struct segment_form *form, const struct field *field,
+	struct words *words, json_t *list)
+{
+	json_t *segment = json_pack("{s:s}", "type", form->type);
+	const struct field *id = object_field(field->sub, "id");
+	const char *word;
+
+	json_array_append_new(list, segment);
+	if (form->has_uplink) {
+		word = words_next(words);
+		if (word == NULL)
+			return cli_usage(
+				cli, "%s: the uplink is missing: %s", form->type, form->usage);
+		json_object_set_new(segment, "uplink", json_string(word));
+	}
+	word = words_peek(words);
+	if (form->has_id && word != NULL && word[0] >= '0' && word[0] <= '9') {
+		json_t *value = NULL;
+		int rc;
+
+		words->at++;
+		rc = args_value(cli, id, word, &value);
+		if (rc != CLI_OK)
+			return rc;
+		json_object_set_new(segment, "id", value);
+	}
+	return CLI_OK;
+}
+
+// ---- keys ---------------------------------------------------------------------------------------
+
+static void key_add(struct key_set *set, const char *word, const struct field *field)
+{
+	set->fields[set->words.n] = field;
+	word_add(&set->words, word);
+}
+
+// "up" and "down" may stand without the key they are values of.
+static bool is_admin_state(const struct field *field)
+{
+	return field->type == FIELD_ENUM &&
+	       (strcmp(field->words[0], "up") == 0 || strcmp(field->words[0], "down") == 0);
+}
+
+static void keys_add(struct key_set *set, const struct field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct field *field = &fields[i];
+
+		if (field->type == FIELD_OBJECTS) {
+			for (size_t j = 0; j < n_segment_forms; j++)
+				key_add(set, segment_forms[j].type, field);
+			continue;
+		}
+		key_add(set, field->name, field);
+		for (size_t j = 0; is_admin_state(field) && field->words[j] != NULL; j++)
+			key_add(set, field->words[j], field);
+	}
+}
+
+void keys_of(struct key_set *set, const struct command *command, const struct verb *verb)
+{
+	const struct object_def *def = NULL;
+
+	set->words.n = 0;
+	keys_add(set, verb->keys, verb->n_keys);
+	if (verb->flags & VERB_FIELDS)
+		def = object_def_by_kind(command->kind);
+	if (def != NULL)
+		keys_add(set, def->fields, def->n_fields);
+}
+
+static int key_complain(struct cli *cli, const struct key_set *keys, const char *word)
+{
+	char text[1024];
+
+	if (keys->words.n == 0)
+		return cli_usage(cli, "'%s' is one word too many", word);
+	return cli_usage(cli, "%s", word_complaint(&keys->words, "key", word, text, sizeof(text)));
+}
+
+// A list given twice grows; anything else may be given once. "default" is nothing to a new object.
+// Takes over the reference to value.
+static int param_set(
+	struct cli *cli, const struct field *field, struct request *request, json_t *value)
+{
+	json_t *old = json_object_get(request->params, field->name);
+	int rc = CLI_OK;
+
+	if (json_is_array(old) && json_is_array(value))
+		json_array_extend(old, value);
+	else if (field->type == FIELD_RANGES && json_is_string(old) && json_is_string(value))
+		json_object_set_new(request->params, field->name,
+			json_sprintf("%s,%s", json_string_value(old), json_string_value(value)));
+	else if (old != NULL)
+		rc = cli_usage(cli, "%s: given twice", field->name);
+	else if (!json_is_null(value) || !(request->verb->flags & VERB_COMPLETE))
+		json_object_set(request->params, field->name, value);
+	json_decref(value);
+	return rc;
+}
+
+// One key with what belongs to it.
+static int key_read(struct cli *cli, const struct key_set *keys, struct request *request)
+{
+	struct words *words = request->words;
+	const char *word = words_next(words);
+	int i = word_find(&keys->words, word);
+	const struct field *field;
+	json_t *value = NULL;
+	const char *name;
+	int rc = CLI_OK;
+
+	if (i < 0)
+		return key_complain(cli, keys, word);
+	field = keys->fields[i];
+	name = keys->words.list[i];
+	if (field->type == FIELD_OBJECTS) {
+		value = json_array();
+		rc = segment_read(cli, segment_form(name), field, words, value);
+	} else if (field->flags & ARG_BARE) {
+		value = json_true();
+	} else if (strcmp(name, field->name) != 0) { // "up" or "down" alone
+		value = json_string(name);
+	} else if ((word = words_next(words)) == NULL) {
+		rc = cli_usage(cli, "%s: the value is missing", field->name);
+	} else {
+		rc = args_value(cli, field, word, &value);
+	}
+	if (rc == CLI_OK)
+		return param_set(cli, field, request, value);
+	json_decref(value);
+	return rc;
+}
+
+// ---- whole lines --------------------------------------------------------------------------------
+
+static int required_check(struct cli *cli, const struct key_set *keys, const json_t *params)
+{
+	for (size_t i = 0; i < keys->words.n; i++) {
+		const struct field *field = keys->fields[i];
+
+		if (!(field->flags & FIELD_REQUIRED) ||
+			json_object_get(params, field->name) != NULL)
+			continue;
+		if (field->type == FIELD_OBJECTS)
+			return cli_usage(cli,
+				"a segment is missing: flat UPLINK, vlan UPLINK [ID] or "
+				"vxlan [ID]");
+		return cli_usage(cli, "%s is missing", field->name);
+	}
+	return CLI_OK;
+}
+
+// Whether the next word stands for itself: not when it is an option ("-w"). Where the operand may
+// be left out and there are keys, it is the only word: "port show web" beside "port show network
+// vxlan1".
+static bool is_operand(const struct request *request)
+{
+	const struct verb *verb = request->verb;
+	const char *word = words_peek(request->words);
+
+	if (verb->operand == NULL || request->operand != NULL)
+		return false;
+	if (word[0] == '-' && word[1] != '\0')
+		return false;
+	if ((verb->flags & VERB_OPERAND_OPTIONAL) && (verb->flags & VERB_FIELDS))
+		return request->words->n - request->words->at == 1;
+	return true;
+}
+
+int args_parse(struct cli *cli, struct request *request)
+{
+	const struct verb *verb = request->verb;
+	struct words *words = request->words;
+	struct key_set keys;
+	int rc = CLI_OK;
+
+	keys_of(&keys, request->command, verb);
+	request->operand = NULL;
+	request->params = json_object();
+	while (rc == CLI_OK && words->at < words->n && !(verb->flags & VERB_RAW)) {
+		if (is_operand(request))
+			request->operand = words_next(words);
+		else
+			rc = key_read(cli, &keys, request);
+	}
+	if (rc == CLI_OK && verb->operand != NULL && request->operand == NULL &&
+		!(verb->flags & VERB_OPERAND_OPTIONAL))
+		rc = cli_usage(cli, "%s is missing", verb->operand);
+	if (rc == CLI_OK && (verb->flags & VERB_COMPLETE))
+		rc = required_check(cli, &keys, request->params);
+	if (rc != CLI_OK) {
+		json_decref(request->params);
+		request->params = NULL;
+	}
+	return rc;
+}

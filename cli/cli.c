@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages, calls to the daemon, and the way of one command line.
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli/help.h"
+#include "cli/words.h"
+#include "rpc/client.h"
+
+#define CALL_TIMEOUT_MS 30000 // opening devices takes seconds, nothing takes longer
+
+static void say_where(const struct cli *cli)
+{
+	fputs("weft: ", cli->err);
+	if (cli->file != NULL)
+		fprintf(cli->err, "%s:%u: ", cli->file, cli->line);
+	if (cli->context != NULL)
+		fprintf(cli->err, "%s: ", cli->context);
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	say_where(cli);
+	va_start(args, format);
+	vfprintf(cli->err, format, args);
+	va_end(args);
+	fputc('\n', cli->err);
+	return CLI_USAGE;
+}
+
+// ---- calls --------------------------------------------------------------------------------------
+
+static int unreachable(struct cli *cli, const char *what, int error)
+{
+	say_where(cli);
+	fprintf(cli->err, "%s %s: %s", what, cli->socket, strerror(error));
+	if (error == ENOENT || error == ECONNREFUSED)
+		fputs("; is weftd running, and with this socket (-s)?", cli->err);
+	else if (error == EACCES)
+		fputs("; run as root or as a member of the socket's group", cli->err);
+	fputc('\n', cli->err);
+	return CLI_UNREACHABLE;
+}
+
+// Every problem on a line: sentence, symbol, path.
+static int refused(struct cli *cli, const json_t *error)
+{
+	const json_t *problems = json_object_get(json_object_get(error, "data"), "problems");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const json_t *problem;
+	size_t i;
+
+	if (json_array_size(problems) == 0) {
+		say_where(cli);
+		fprintf(cli->err, "%s\n", message == NULL ? "refused without a reason" : message);
+	}
+	json_array_foreach (problems, i, problem) {
+		const char *symbol = json_string_value(json_object_get(problem, "symbol"));
+		const char *path = json_string_value(json_object_get(problem, "path"));
+		const char *text = json_string_value(json_object_get(problem, "text"));
+
+		say_where(cli);
+		fprintf(cli->err, "%s (%s", text == NULL ? "?" : text,
+			symbol == NULL ? "?" : symbol);
+		if (path != NULL && path[0] != '\0')
+			fprintf(cli->err, " at %s", path);
+		fputs(")\n", cli->err);
+	}
+	return CLI_REFUSED;
+}
+
+int cli_call(struct cli *cli, const char *method, json_t *params, json_t **result)
+{
+	json_t *answer = NULL;
+	int rc;
+
+	*result = NULL;
+	if (cli->client == NULL)
+		cli->client = rpc_connect(cli->socket, CALL_TIMEOUT_MS);
+	if (cli->client == NULL) {
+		json_decref(params);
+		return unreachable(cli, "can not reach weftd at", errno);
+	}
+	rc = rpc_call(cli->client, method, params, &answer);
+	if (rc == 0) {
+		*result = answer;
+		return CLI_OK;
+	}
+	if (rc == -EREMOTEIO) {
+		rc = refused(cli, answer);
+		json_decref(answer);
+		return rc;
+	}
+	cli_close(cli);
+	return unreachable(cli, "no answer from weftd at", -rc);
+}
+
+int cli_request(struct cli *cli, const char *method, json_t *params, show_fn *show)
+{
+	json_t *result;
+	int rc = cli_call(cli, method, params, &result);
+
+	if (rc == CLI_OK && cli->json)
+		cli_print_json(cli, result);
+	else if (rc == CLI_OK && show != NULL)
+		show(cli, result);
+	json_decref(result);
+	return rc;
+}
+
+json_t *cli_ask(struct cli *cli, const char *kind, const char *method)
+{
+	json_t *answer = NULL;
+	char name[64];
+	int rc;
+
+	if (cli->client == NULL)
+		cli->client = rpc_connect(cli->socket, 1000);
+	if (cli->client == NULL)
+		return NULL;
+	snprintf(name, sizeof(name), "%s.%s", kind, method);
+	rc = rpc_call(cli->client, name, json_object(), &answer);
+	if (rc == 0)
+		return answer;
+	json_decref(answer);
+	if (rc != -EREMOTEIO)
+		cli_close(cli);
+	return NULL;
+}
+
+void cli_close(struct cli *cli)
+{
+	if (cli->client != NULL)
+		rpc_close(cli->client);
+	cli->client = NULL;
+}
+
+void cli_print_json(struct cli *cli, const json_t *value)
+{
+	json_dumpf(value, cli->out, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	fputc('\n', cli->out);
+	fflush(cli->out);
+}
+
+// ---- one command line ---------------------------------------------------------------------------
+
+const char *command_help(const struct command *command)
+{
+	return command->help != NULL ? command->help : object_def_by_kind(command->kind)->help;
+}
+
+const struct command *command_find(struct cli *cli, const char *word)
+{
+	struct word_set set = {.n = 0};
+	char text[512];
+	int i;
+
+	for (size_t j = 0; j < n_commands; j++)
+		word_add(&set, commands[j].name);
+	i = word_find(&set, word);
+	if (i >= 0)
+		return &commands[i];
+	if (word[0] == '-')
+		cli_usage(cli,
+			"'%s' is no object; options stand first: weft [-j] [-s SOCKET] OBJECT ...",
+			word);
+	else
+		cli_usage(cli, "%s", word_complaint(&set, "object", word, text, sizeof(text)));
+	return NULL;
+}
+
+// Index among the command's verbs; n_verbs: help; negative: none, and said so.
+static int verb_find(struct cli *cli, const struct command *command, const char *word)
+{
+	struct word_set set = {.n = 0};
+	char text[512];
+	int i;
+
+	for (size_t j = 0; j < command->n_verbs && command->verbs[j].name != NULL; j++)
+		word_add(&set, command->verbs[j].name);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		word = "help";
+	if (set.n == 0) // arguments follow at once; help is the only verb
+		return strcmp(word, "help") == 0 ? (int)command->n_verbs : 0;
+	word_add(&set, "help");
+	i = word_find(&set, word);
+	if (i < 0)
+		cli_usage(cli, "%s", word_complaint(&set, "verb", word, text, sizeof(text)));
+	return i;
+}
+
+static int verb_run(struct cli *cli, struct request *request, struct words *words)
+{
+	char context[64];
+	int rc;
+
+	if (request->verb->name != NULL) {
+		snprintf(context, sizeof(context), "%s %s", request->command->name,
+			request->verb->name);
+		cli->context = context;
+	}
+	request->words = words;
+	rc = args_parse(cli, request);
+	if (rc == CLI_OK) {
+		rc = request->verb->run(cli, request);
+		json_decref(request->params);
+	}
+	cli->context = NULL;
+	return rc;
+}
+
+int cli_run(struct cli *cli, struct words *words)
+{
+	struct request request = {.command = command_find(cli, words->list[words->at])};
+	int rc = CLI_OK;
+	int verb = 0;
+
+	if (request.command == NULL)
+		return CLI_USAGE;
+	words->at++;
+	cli->context = request.command->name;
+	if (words->at < words->n)
+		verb = verb_find(cli, request.command, words->list[words->at]);
+	if (verb < 0) {
+		rc = CLI_USAGE;
+	} else if ((size_t)verb == request.command->n_verbs) {
+		help_command(cli->out, request.command);
+	} else {
+		request.verb = &request.command->verbs[verb];
+		if (request.verb->name != NULL && words->at < words->n)
+			words->at++;
+		rc = verb_run(cli, &request, words);
+	}
+	cli->context = NULL;
+	return rc;
+}

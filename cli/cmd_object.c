@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// add, set, del and show of everything that a field table describes.
+
+#include <string.h>
+
+#include "base/util.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+
+#define LINES_MAX 64 // keys and state of one object
+
+static int object_call(struct cli *cli, const struct request *request, const char *verb)
+{
+	char method[64];
+
+	snprintf(method, sizeof(method), "%s.%s", request->command->kind, verb);
+	if (request->operand != NULL)
+		json_object_set_new(request->params, "name", json_string(request->operand));
+	return cli_request(cli, method, json_incref(request->params), NULL);
+}
+
+int object_add(struct cli *cli, const struct request *request)
+{
+	return object_call(cli, request, "add");
+}
+
+int object_set(struct cli *cli, const struct request *request)
+{
+	if (json_object_size(request->params) == 0)
+		return cli_usage(cli, "nothing to set: KEY VALUE is missing");
+	return object_call(cli, request, "set");
+}
+
+int object_del(struct cli *cli, const struct request *request)
+{
+	return object_call(cli, request, "del");
+}
+
+// ---- show ---------------------------------------------------------------------------------------
+
+// A list of segments as the words that make it: "vxlan 1, vlan provider 1001".
+static void segments_cell(const json_t *value, char text[CELL_LEN])
+{
+	const json_t *segment;
+	size_t len = 0;
+	size_t i;
+
+	text[0] = '\0';
+	json_array_foreach (value, i, segment) {
+		const char *uplink = json_string_value(json_object_get(segment, "uplink"));
+		const json_t *id = json_object_get(segment, "id");
+
+		len += (size_t)snprintf(text + len, CELL_LEN - len, "%s%s%s%s", i > 0 ? ", " : "",
+			json_string_value(json_object_get(segment, "type")),
+			uplink == NULL ? "" : " ", uplink == NULL ? "" : uplink);
+		if (len < CELL_LEN && json_is_integer(id))
+			len += (size_t)snprintf(text + len, CELL_LEN - len,
+				" %" JSON_INTEGER_FORMAT, json_integer_value(id));
+		if (len >= CELL_LEN)
+			return;
+	}
+}
+
+static const struct column uplink_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "DEVICE", .path = "device"},
+	{.title = "ADMIN", .path = "admin-state"},
+	{.title = "MTU", .path = "mtu", .number = true},
+	{.title = "LINK", .path = "state.link"},
+	{.title = "MAC", .path = "state.mac"},
+	{.title = "VLANS", .path = "vlans"},
+	{.title = "ADDRESS", .path = "address"},
+};
+
+static const struct column network_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "ADMIN", .path = "admin-state"},
+	{.title = "MTU", .path = "mtu", .number = true},
+	{.title = "MEMBERS", .path = "state.members", .number = true},
+	{.title = "LEARNED", .path = "state.learned", .number = true},
+	{.title = "SEGMENTS", .path = "segments", .format = segments_cell},
+};
+
+static const struct column port_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "NETWORK", .path = "network"},
+	{.title = "ADMIN", .path = "admin-state"},
+	{.title = "LINK", .path = "state.link"},
+	{.title = "LEARNED", .path = "state.learned", .number = true},
+	{.title = "MAC", .path = "mac"},
+	{.title = "DEVICE", .path = "device"},
+	{.title = "ADDRESSES", .path = "addresses"},
+};
+
+static const struct {
+	const char *kind;
+	const struct column *columns;
+	size_t n_columns;
+} shows[] = {
+	{"uplink", uplink_columns, ARRAY_SIZE(uplink_columns)},
+	{"network", network_columns, ARRAY_SIZE(network_columns)},
+	{"port", port_columns, ARRAY_SIZE(port_columns)},
+};
+
+// Everything about one object: its keys in the order of their table, then its state.
+static void object_lines(struct cli *cli, const struct object_def *def, const json_t *object)
+{
+	const json_t *state = json_object_get(object, "state"), *value;
+	struct table_line lines[LINES_MAX] = {0};
+	const char *key;
+	size_t n = 0;
+
+	if (!def->single) {
+		lines[n].key = "name";
+		table_cell(json_object_get(object, "name"), lines[n++].value);
+	}
+	for (size_t i = 0; i < def->n_fields && n < ARRAY_SIZE(lines); i++) {
+		const struct field *field = &def->fields[i];
+
+		lines[n].key = field->name;
+		value = json_object_get(object, field->name);
+		if (field->type == FIELD_OBJECTS)
+			segments_cell(value, lines[n].value);
+		else if (value != NULL || field->default_text == NULL)
+			table_cell(value, lines[n].value);
+		else
+			snprintf(lines[n].value, CELL_LEN, "%s", field->default_text);
+		n++;
+	}
+	json_object_foreach ((json_t *)state, key, value) {
+		if (n == ARRAY_SIZE(lines))
+			break;
+		lines[n].key = key;
+		lines[n].note = "state";
+		table_cell(value, lines[n++].value);
+	}
+	table_print_lines(cli, lines, n);
+}
+
+static void rows_print(struct cli *cli, const char *kind, const json_t *rows)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shows); i++)
+		if (strcmp(shows[i].kind, kind) == 0)
+			table_print(cli, shows[i].columns, shows[i].n_columns, rows);
+}
+
+static int nothing_shown(struct cli *cli, const struct object_def *def, const char *name)
+{
+	if (name == NULL) { // a single kind
+		if (cli->json)
+			fputs("null\n", cli->out);
+		else
+			fprintf(cli->out, "no %s is configured\n", def->kind);
+		return CLI_OK;
+	}
+	cli_usage(cli, "there is no %s '%s'", def->kind, name);
+	return CLI_REFUSED;
+}
+
+int object_show(struct cli *cli, const struct request *request)
+{
+	const struct object_def *def = object_def_by_kind(request->command->kind);
+	bool one = def->single || request->operand != NULL;
+	char method[64];
+	json_t *list;
+	int rc;
+
+	snprintf(method, sizeof(method), "%s.list", def->kind);
+	if (request->operand != NULL)
+		json_object_set_new(request->params, "name", json_string(request->operand));
+	rc = cli_call(cli, method, json_incref(request->params), &list);
+	if (rc != CLI_OK)
+		return rc;
+	if (one && json_array_size(list) == 0)
+		rc = nothing_shown(cli, def, request->operand);
+	else if (cli->json)
+		cli_print_json(cli, one ? json_array_get(list, 0) : list);
+	else if (one)
+		object_lines(cli, def, json_array_get(list, 0));
+	else
+		rows_print(cli, def->kind, list);
+	json_decref(list);
+	return rc;
+}
