@@ -384,8 +384,13 @@ static bool put(struct fdb *fdb, const struct item *item)
 		store_value(at.bucket, at.slot, item->value);
 	} else {
 		make_room(fdb);
-		if (!insert(fdb->table, fdb->writer->passed, fdb_hash(fdb, item->key), item))
-			return false;
+		while (!insert(fdb->table, fdb->writer->passed, fdb_hash(fdb, item->key), item)) {
+			// A crowd around one bucket, by bad luck: a larger table scatters it.
+			uint32_t n_buckets = fdb_n_buckets(fdb);
+
+			if (n_buckets == MAX_BUCKETS || rebuild(fdb, n_buckets * 2) < 0)
+				return false;
+		}
 		fdb->writer->used++;
 	}
 	count(fdb, item->key, item->value, 1);
@@ -519,9 +524,8 @@ uint32_t fdb_count_domain(struct fdb *fdb, uint16_t domain)
 	return fdb->writer->domains[domain].learned;
 }
 
-uint32_t fdb_count_location(struct fdb *fdb, uint16_t location)
+uint32_t fdb_count_location(const struct fdb *fdb, uint16_t location)
 {
-	reap_stale(fdb);
 	return fdb->writer->learned_at[location];
 }
 

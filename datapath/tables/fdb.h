@@ -86,12 +86,14 @@ static inline uint32_t fdb_generation(uint32_t value)
 // In bulk: hash all keys of a burst with fdb_hash_prefetch(), then look up one after the other.
 
 // The bits of a folded product all depend on all bits of the key; without the multiplier nobody can
-// tell which keys share a bucket.
+// tell which keys share a bucket. The second product spreads keys in a row, whose folds differ by a
+// multiple of one number, which is a bad one in some processes.
 static inline uint32_t fdb_hash(const struct fdb *fdb, uint64_t key)
 {
 	unsigned __int128 product = (unsigned __int128)key * fdb->multiplier;
+	uint64_t folded = (uint64_t)(product >> 64) ^ (uint64_t)product;
 
-	return (uint32_t)(product >> 64) ^ (uint32_t)product;
+	return (uint32_t)((folded * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
 }
 
 static inline uint32_t fdb_hash_prefetch(
@@ -174,7 +176,8 @@ void fdb_flush_domain(struct fdb *fdb, uint16_t domain);
 bool fdb_domain_clean(struct fdb *fdb, uint16_t domain);
 uint32_t fdb_count(struct fdb *fdb);			     // live entries
 uint32_t fdb_count_domain(struct fdb *fdb, uint16_t domain); // learned entries
-uint32_t fdb_count_location(struct fdb *fdb, uint16_t location); // learned entries
+// Learned entries behind a location, with those of a flushed domain until they are swept.
+uint32_t fdb_count_location(const struct fdb *fdb, uint16_t location);
 // Ageing time of a domain in seconds; default 300.
 void fdb_set_ageing(struct fdb *fdb, uint16_t domain, uint32_t ageing_s);
 // Removes aged and flushed entries and frees slots whose grace period is over, in steps of
