@@ -16,7 +16,6 @@
 #include "net/icmp.h"
 #include "net/ipv4.h"
 
-#define FRAME_MAX	     10240 // jumbo frames are 9.6 kB at most
 #define ANNOUNCEMENTS	     3
 #define ANNOUNCE_INTERVAL_NS (2 * NS_PER_S)
 #define DEFEND_INTERVAL_NS   (10 * NS_PER_S) // RFC 5227 section 2.4
@@ -123,8 +122,7 @@ static enum drop_reason arp_receive(struct slowpath *s, const uint8_t *data, uin
 struct frame {
 	struct rte_mbuf *mbuf;
 	uint64_t source;     // MAC
-	const uint8_t *data; // after the Ethernet header and tag
-	uint16_t offset;     // of `data` in the frame
+	const uint8_t *data; // after the Ethernet header
 	uint16_t len;	     // from there on
 	struct ipv4 ip;
 };
@@ -133,8 +131,8 @@ struct frame {
 static void echo_reply(struct slowpath *s, const struct frame *f)
 {
 	uint16_t len = f->ip.total_len - f->ip.header_len;
-	struct rte_mbuf *mbuf =
-		rte_pktmbuf_copy(f->mbuf, s->tables->pool, f->offset + f->ip.header_len, len);
+	struct rte_mbuf *mbuf = rte_pktmbuf_copy(
+		f->mbuf, s->tables->pool, sizeof(struct ether_wire) + f->ip.header_len, len);
 	struct ipv4_fields fields = {
 		.ttl = ECHO_TTL,
 		.protocol = IP_PROTOCOL_ICMP,
@@ -223,35 +221,20 @@ static enum drop_reason ipv4_receive(struct slowpath *s, struct frame *f)
 
 enum drop_reason host_receive(struct slowpath *s, struct rte_mbuf *mbuf)
 {
-	uint8_t buffer[FRAME_MAX]; // of a frame that lies in several pieces
-	uint32_t len = mbuf->pkt_len;
+	const struct ether_wire *ether = rte_pktmbuf_mtod(mbuf, const struct ether_wire *);
 
-	if (!s->underlay.present || len < sizeof(struct ether_wire) || len > sizeof(buffer))
+	if (!s->underlay.present || mbuf->data_len < sizeof(*ether))
 		return DROP_UNDERLAY_OTHER;
-	const uint8_t *data = rte_pktmbuf_read(mbuf, 0, len, buffer);
-	const struct ether_wire *ether = (const struct ether_wire *)data;
-	uint16_t type = ether->type;
-	uint16_t offset = sizeof(*ether);
-
-	if (type == htons(ETHER_TYPE_VLAN)) {
-		const struct vlan_wire *tag = (const struct vlan_wire *)(ether + 1);
-
-		offset += sizeof(*tag);
-		if (len < offset)
-			return DROP_UNDERLAY_OTHER;
-		type = tag->type;
-	}
-
 	struct frame f = {
 		.mbuf = mbuf,
 		.source = ether_addr_get(ether->source),
-		.data = data + offset,
-		.offset = offset,
-		.len = (uint16_t)(len - offset),
+		.data = (const uint8_t *)(ether + 1),
+		.len = mbuf->data_len - sizeof(*ether),
 	};
-	if (type == htons(ETHER_TYPE_ARP))
+
+	if (ether->type == htons(ETHER_TYPE_ARP))
 		return arp_receive(s, f.data, f.len);
-	if (type == htons(ETHER_TYPE_IPV4))
+	if (ether->type == htons(ETHER_TYPE_IPV4))
 		return ipv4_receive(s, &f);
 	return DROP_UNDERLAY_OTHER;
 }

@@ -106,7 +106,6 @@ struct underlay_state {
 	uint16_t source_port_max;
 	uint16_t tos;
 	uint8_t ttl;
-	bool df;
 	bool strict_remotes;
 };
 
@@ -202,8 +201,8 @@ void neighbours_clear(struct slowpath *s);
 
 // ---- host.c -----------------------------------------------------------------------------------
 
-// A frame of the underlay. Returns the reason it dies for, or NO_DROP. The frame stays the
-// caller's.
+// A frame of the underlay, in one piece and without a tag. Returns the reason it dies for, or
+// NO_DROP. The frame stays the caller's.
 enum drop_reason host_receive(struct slowpath *s, struct rte_mbuf *mbuf);
 void arp_send(struct slowpath *s, const struct arp *arp, uint64_t destination);
 // Starts the announcements of the underlay address.

@@ -90,7 +90,6 @@ static struct underlay_state underlay_compile(const struct underlay *underlay)
 		.source_port_max = tunnel->source_port_max,
 		.tos = tunnel->tos == TOS_INHERIT ? 0 : tunnel->tos,
 		.ttl = tunnel->ttl,
-		.df = tunnel->df == DF_SET,
 		.strict_remotes = tunnel->strict_remotes,
 	};
 }
@@ -277,7 +276,7 @@ static bool punt_poll(struct slowpath *s)
 static bool sweep_poll(struct slowpath *s)
 {
 	struct fdb *fdb = s->tables->fdb;
-	uint64_t n_buckets = (uint64_t)fdb->table->mask + 1;
+	uint64_t n_buckets = fdb_n_buckets(fdb);
 	uint64_t elapsed_ns = s->now_ns - s->sweep_ns;
 
 	if (elapsed_ns >= SWEEP_PASS_NS) {

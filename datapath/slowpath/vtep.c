@@ -50,7 +50,6 @@ static uint8_t header_build(const struct underlay_state *u, const struct vtep *v
 	*ip = (struct ipv4_wire){
 		.version_ihl = 0x45,
 		.tos = u->tos & 0xfc, // ECN is the packet's
-		.fragment = u->df ? htons(IPV4_DF) : 0,
 		.ttl = u->ttl == TTL_AUTO ? ttl_auto : u->ttl,
 		.protocol = IP_PROTOCOL_UDP,
 		.source = u->address,
