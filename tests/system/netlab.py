@@ -213,12 +213,12 @@ class Instance(Namespace):
     def configure(self, keep_mtu=False):
         """Called when eth0 has arrived."""
         mtu = "" if keep_mtu else f"mtu {self.mtu_wanted}"
-        self.ip(f"link set eth0 address {self.hwaddr} {mtu}\n"
+        self.ip(f"link set dev eth0 address {self.hwaddr} {mtu}\n"
                 f"addr add {self.address}/24 dev eth0\nlink set eth0 up")
 
     def adopt(self, ns, ifname, keep_mtu=False):
         """Takes an interface of another namespace as its eth0."""
-        ns.ip(f"link set {ifname} netns {self.name} name eth0")
+        ns.ip(f"link set dev {ifname} netns {self.name} name eth0")
         self.configure(keep_mtu)
 
     def announce(self):
@@ -278,7 +278,7 @@ class Lab:
             "peer", "name", b_if, "mtu", str(mtu), "netns", b.name)
         for ns, ifname in ((a, a_if), (b, b_if)):
             ns.run("ethtool", "-K", ifname, *OFFLOADS.split())
-            ns.ip(f"link set {ifname} up")
+            ns.ip(f"link set dev {ifname} up")
 
     def wire(self, name, *ends, mtu=1500):
         """An Ethernet switch (a kernel bridge in a namespace of its own) with a cable to each end,
@@ -288,7 +288,7 @@ class Lab:
               "link set wire up")
         for i, (end, ifname) in enumerate(ends):
             self.veth(ns, f"p{i}", end, ifname, mtu)
-            ns.ip(f"link set p{i} master wire")
+            ns.ip(f"link set dev p{i} master wire")
         return ns
 
     def vlan_program(self, vid):

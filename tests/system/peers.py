@@ -50,7 +50,7 @@ class LinuxVtep:
         tap = f"tap{self.taps}"
         self.taps += 1
         self.lab.veth(self.ns, tap, instance, "eth0", instance.mtu_wanted)
-        self.ns.ip(f"link set {tap} master br{vni}")
+        self.ns.ip(f"link set dev {tap} master br{vni}")
         instance.configure()
 
     def knows(self, vni, mac):

@@ -14,7 +14,7 @@ OK, REFUSED, USAGE, UNREACHABLE = range(4)
 @pytest.fixture
 def empty(lab):
     """A node that knows nothing yet, and two instances waiting."""
-    weft = Weft(lab.ns("weft"), {"uplinks": {"lan": {"device": "vdev:net_null0",
+    weft = Weft(lab.ns("weft"), {"uplinks": {"lan": {"device": "vdev:net_null0,no-rx=1",
                                                      "vlans": "1001-2000"}}})
     weft.guests = [lab.instance(name, address, mtu=1500)
                    for name, address in (("a", "10.0.0.1"), ("b", "10.0.0.2"))]
@@ -50,7 +50,7 @@ def test_network_by_hand(empty):
 
 
 def test_tunnel_and_remotes(empty):
-    empty.cli("uplink", "add", "under", "device", "vdev:net_null1", "address", "192.0.2.1/24")
+    empty.cli("uplink", "add", "under", "device", "vdev:net_null1,no-rx=1", "address", "192.0.2.1/24")
     empty.cli("tunnel", "set", "uplink", "under", "vnis", "1-1000", "mode", "headend")
     empty.cli("network", "add", "vxlan1", "vxlan", "1")
     empty.cli("remote", "add", UNDERLAY + "2")
@@ -71,7 +71,7 @@ def test_static_entry_by_flush(empty):
     empty.cli("network", "add", "net", "vlan", "lan", "1001")
     for guest in (a, b):
         empty.port(guest.short, guest, "net")
-    b.ip("link set eth0 address 02:00:00:00:00:0b")
+    b.ip("link set dev eth0 address 02:00:00:00:00:0b")
     assert a.ping("10.0.0.2")
     empty.wait_fdb("net", "02:00:00:00:00:0b", "port b")
     empty.cli("fdb", "flush", "network", "net")

@@ -10,7 +10,7 @@ from node import Weft, weftd_output
 from topology import Pair
 
 BROKEN = {
-    "uplinks": {"provider": {"device": "vdev:net_null0", "vlans": "1001-2000", "colour": "red"}},
+    "uplinks": {"provider": {"device": "vdev:net_null0,no-rx=1", "vlans": "1001-2000", "colour": "red"}},
     "networks": {"n1": {"segments": [{"type": "vlan", "uplink": "provider", "id": 1000}]},
                  "n2": {"segments": [{"type": "vlan", "uplink": "provider", "id": 4095}]},
                  "n3": {"segments": [{"type": "vlan", "uplink": "nowhere", "id": 1001}]}},
@@ -138,7 +138,7 @@ def test_node_without_anything(lab):
     weft = Weft(lab.ns("weft"), {})
     a, b = (lab.instance(name, address, mtu=1500)
             for name, address in (("a", "10.0.0.1"), ("b", "10.0.0.2")))
-    weft.rpc("uplink.add", name="nothing", device="vdev:net_null0")
+    weft.rpc("uplink.add", name="nothing", device="vdev:net_null0,no-rx=1")
     weft.rpc("network.add", name="local", segments=[{"type": "flat", "uplink": "nothing"}])
     weft.port("a", a, "local")
     weft.port("b", b, "local")

@@ -71,7 +71,7 @@ def test_silent_remote_harms_nobody(lab):
 def test_neighbour_with_a_new_mac(pair):
     """A remote's machine is replaced: traffic follows its gratuitous ARP."""
     assert pair.a.ping("10.0.0.2")
-    pair.vtep.ns.ip("link set eth0 down\nlink set eth0 address 02:00:00:00:0e:0e\nlink set eth0 up")
+    pair.vtep.ns.ip("link set dev eth0 down\nlink set eth0 address 02:00:00:00:0e:0e\nlink set eth0 up")
     pair.vtep.remote(1, WEFT)
     pair.vtep.ns.run("bridge", "fdb", "show")
     assert pair.vtep.ns.ping(WEFT), "its own request tells the new MAC"

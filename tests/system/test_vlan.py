@@ -33,7 +33,7 @@ class Trunk:
         """A host on the trunk."""
         host = self.lab.instance(name, address, mtu=1500)
         self.lab.veth(self.wire, name, host, "eth0")
-        self.wire.ip(f"link set {name} master wire")
+        self.wire.ip(f"link set dev {name} master wire")
         if vid:
             host.vlan("eth0", vid)
         host.configure()
@@ -140,7 +140,7 @@ def test_two_nodes_on_one_trunk(trunk):
     """The other host may be weft itself."""
     other_ns = trunk.lab.ns("other")
     trunk.lab.veth(trunk.wire, "p1", other_ns, "trunk0")
-    trunk.wire.ip("link set p1 master wire")
+    trunk.wire.ip("link set dev p1 master wire")
     other = Weft(other_ns, {
         "uplinks": {"lan": {"device": "packet:trunk0", "vlans": "1001"}},
         "networks": {"net": {"segments": [{"type": "vlan", "uplink": "lan"}]}}})
@@ -159,13 +159,13 @@ def test_trunk_port_carries_several_networks(lab):
     weft = Weft(lab.ns("weft"), {
         "networks": {"red": {"segments": [{"type": "flat", "uplink": "u1"}]},
                      "blue": {"segments": [{"type": "flat", "uplink": "u2"}]}},
-        "uplinks": {"u1": {"device": "vdev:net_null0"}, "u2": {"device": "vdev:net_null1"}},
+        "uplinks": {"u1": {"device": "vdev:net_null0,no-rx=1"}, "u2": {"device": "vdev:net_null1"}},
         "ports": {"guest-red": {"network": "red", "device": "tap:guest", "vlan": 10,
                                 "mac": guest.hwaddr},
                   "guest-blue": {"network": "blue", "device": "tap:guest", "vlan": 20},
                   "peer": {"network": "red", "device": "tap:peer", "mac": peer.hwaddr}}})
     weft.give("peer", peer)
-    weft.ns.ip(f"link set guest netns {guest.name} name eth0")
+    weft.ns.ip(f"link set dev guest netns {guest.name} name eth0")
     guest.vlan("eth0", 10)
     guest.configure()
     assert guest.ping("172.16.1.2")

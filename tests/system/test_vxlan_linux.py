@@ -67,7 +67,7 @@ def test_largest_packet(pair):
     assert pair.a.ping("10.0.0.2", size=1422, df=True)
     frame, = capture.wait(lambda p: UDP in p and len(p) > 1400, "a full packet")
     assert frame[IP].len == 1500 and len(frame) == 1514 and not frame[IP].flags.DF
-    pair.a.ip("link set eth0 mtu 1500")
+    pair.a.ip("link set dev eth0 mtu 1500")
     assert not pair.a.ping("10.0.0.2", size=1423, df=True, count=1)
     assert pair.weft.drops()["oversize_rx"] == 1
 
@@ -91,7 +91,7 @@ def test_mac_moves_between_remotes(lab):
     weft.wait_fdb("vxlan1", mac, f"remote {LINUX}")
     moved = weft.info("fdb_moved")
 
-    before.ip("link set eth0 down")
+    before.ip("link set dev eth0 down")
     vteps[1].plug(1, after)
     after.announce()
     weft.wait_fdb("vxlan1", mac, f"remote {OTHER}")
@@ -104,13 +104,13 @@ def test_mac_moves_between_remotes(lab):
 def test_mac_moves_from_remote_to_port(pair):
     """A MAC first seen behind the tunnel, then behind a local port whose own MAC it is not."""
     wanderer = pair.lab.next_mac()
-    pair.b.ip(f"link set eth0 down\nlink set eth0 address {wanderer}\nlink set eth0 up")
+    pair.b.ip(f"link set dev eth0 down\nlink set eth0 address {wanderer}\nlink set eth0 up")
     assert pair.b.ping("10.0.0.1")
     pair.weft.wait_fdb("vxlan1", wanderer, f"remote {LINUX}")
     c = pair.lab.instance("c", "10.0.0.2")
     pair.weft.port("c", c, "vxlan1")
-    pair.b.ip("link set eth0 down")
-    c.ip(f"link set eth0 address {wanderer}")
+    pair.b.ip("link set dev eth0 down")
+    c.ip(f"link set dev eth0 address {wanderer}")
     c.hwaddr = wanderer
     c.announce()
     pair.weft.wait_fdb("vxlan1", wanderer, "port c")
@@ -123,7 +123,7 @@ def test_learned_entries_age(lab):
     pair = Pair(lab, {"ageing": 10})
     assert pair.a.ping("10.0.0.2")
     pair.weft.wait_fdb("vxlan1", pair.b.hwaddr, f"remote {LINUX}")
-    pair.b.ip("link set eth0 down")
+    pair.b.ip("link set dev eth0 down")
     last = time.monotonic()
     wait_for(lambda: pair.weft.fdb("vxlan1", pair.b.hwaddr) is None, "the entry to age", timeout=21)
     assert time.monotonic() - last > 8
