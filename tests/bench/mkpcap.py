@@ -8,7 +8,8 @@ here; IMIX is 7:4:1 of 60, 590 and 1400 bytes. Kinds:
   l2     untagged
   vlan   the same with an 802.1Q tag (4 bytes more)
   vxlan  the l2 frames in VXLAN, from the remote VTEP to ours, outer UDP checksum 0
-  arp    one ARP request for our underlay address by the remote VTEP: it introduces itself
+  arp    a request to our underlay address and an answer, from the remote VTEP: it is known
+         then for the next 20 s or more without being asked
 
     mkpcap.py DIRECTORY [--kinds l2,vlan,vxlan,arp] [--macs 1,1000,100000] [--sizes 64,1400,imix]
 """
@@ -106,15 +107,17 @@ def _vxlan_frame(i, inner):
         struct.pack("!HHHHII", source_port, VXLAN_PORT, udp_len, 0, 0x08000000, VNI << 8), inner))
 
 
-def _arp_frame():
-    return b"".join((b"\xff" * 6, _mac(REMOTE_VTEP_MAC), struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1),
-        _mac(REMOTE_VTEP_MAC), _ip(REMOTE_VTEP), bytes(6), _ip(LOCAL_VTEP), bytes(18)))
+def _arp_frame(operation):
+    return b"".join((b"\xff" * 6, _mac(REMOTE_VTEP_MAC),
+        struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, operation), _mac(REMOTE_VTEP_MAC),
+        _ip(REMOTE_VTEP), _mac(LOCAL_VTEP_MAC), _ip(LOCAL_VTEP), bytes(18)))
 
 
 def frames(capture):
     """The frames of a capture, in order."""
     if capture.kind == "arp":
-        yield _arp_frame()
+        yield _arp_frame(1)
+        yield _arp_frame(2)
         return
     sizes = SIZES[capture.size]
     count = max(capture.macs, MIN_FRAMES)
