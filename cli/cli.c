@@ -186,8 +186,11 @@ static int verb_find(struct cli *cli, const struct command *command, const char 
 		word_add(&set, command->verbs[j].name);
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		word = "help";
-	if (set.n == 0) // arguments follow at once; help is the only verb
-		return strcmp(word, "help") == 0 ? (int)command->n_verbs : 0;
+	if (set.n == 0) { // arguments follow at once; help is the only verb, if that
+		bool help = strcmp(word, "help") == 0 && !(command->verbs[0].flags & VERB_RAW);
+
+		return help ? (int)command->n_verbs : 0;
+	}
 	word_add(&set, "help");
 	i = word_find(&set, word);
 	if (i < 0)
