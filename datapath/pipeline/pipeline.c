@@ -9,6 +9,7 @@
 
 // Packets a second that a node hands to its slow path, by class; workers share it evenly.
 static const unsigned punt_rates[N_PUNT_CLASSES] = {
+	[PUNT_ARP] = 5000,
 	[PUNT_UNDERLAY] = 5000,
 	[PUNT_UNRESOLVED] = 5000,
 };

@@ -48,6 +48,11 @@ static enum fate not_for_host(struct worker_ctx *ctx, struct packet *p, enum dro
 	return is_shared(ctx, p) ? BRIDGED : drop_here(ctx, p, reason);
 }
 
+static enum punt_class host_class(const struct packet *p)
+{
+	return p->ethertype == ETHER_TYPE_ARP ? PUNT_ARP : PUNT_UNDERLAY;
+}
+
 static void punt_copy(struct worker_ctx *ctx, const struct packet *p)
 {
 	struct packet copy = *p;
@@ -62,7 +67,7 @@ static void punt_copy(struct worker_ctx *ctx, const struct packet *p)
 	}
 	copy.frame = rte_pktmbuf_mtod(copy.mbuf, uint8_t *);
 	packet_strip_tag(&copy);
-	punt(ctx, &copy, PUNT_UNDERLAY);
+	punt(ctx, &copy, host_class(p));
 }
 
 // A packet that the slow path has a use for. It gets frames without the underlay's tag.
@@ -74,7 +79,7 @@ static enum fate for_host(struct worker_ctx *ctx, struct packet *p)
 	}
 	packet_strip_tag(p);
 	settle(ctx, p, ctx->map->root);
-	punt(ctx, p, PUNT_UNDERLAY);
+	punt(ctx, p, host_class(p));
 	return GONE;
 }
 

@@ -109,11 +109,6 @@ struct underlay_state {
 	bool strict_remotes;
 };
 
-// Generic cell rate limiter.
-struct rate {
-	uint64_t full_ns; // when the bucket is full again
-};
-
 struct slowpath {
 	struct tables *tables;
 	struct attachment_counters *counters; // control's, by attachment id
@@ -136,7 +131,6 @@ struct slowpath {
 	uint64_t neighbour_scan_ns;
 
 	unsigned next_worker; // whose rings are drained first
-	struct rate class_rates[N_PUNT_CLASSES];
 
 	uint8_t n_announcements; // rounds still to send
 	uint64_t announce_ns;

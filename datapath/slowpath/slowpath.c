@@ -15,10 +15,6 @@
 #define PUNT_BUDGET  256
 #define PUNT_BURST   32
 
-// Per node and class (per port it is the worker that limits).
-#define CLASS_INTERVAL_NS (NS_PER_S / 5000)
-#define CLASS_BURST	  10000
-
 // An entry must be gone 10 s after its time. One pass over the table takes this long.
 #define SWEEP_PASS_NS (4 * NS_PER_S)
 #define SWEEP_BUDGET  65536
@@ -222,22 +218,8 @@ uint64_t random_ns(uint64_t max_ns)
 
 // ---- packets in -------------------------------------------------------------------------------
 
-static bool rate_pass(struct rate *rate, uint64_t now_ns)
-{
-	if (rate->full_ns > now_ns + (CLASS_BURST - 1) * CLASS_INTERVAL_NS)
-		return false;
-	if (rate->full_ns < now_ns)
-		rate->full_ns = now_ns;
-	rate->full_ns += CLASS_INTERVAL_NS;
-	return true;
-}
-
 static void punt_handle(struct slowpath *s, struct punt *punt)
 {
-	if (!rate_pass(&s->class_rates[punt->class], s->now_ns)) {
-		packet_drop(s, punt->mbuf, punt->attachment, DROP_PUNT_RATE);
-		return;
-	}
 	if (punt->class == PUNT_UNRESOLVED) {
 		neighbour_packet(s, punt);
 		return;

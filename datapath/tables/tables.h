@@ -16,7 +16,8 @@
 
 // Why a packet goes to the slow path; each class has its own rate limit.
 enum punt_class {
-	PUNT_UNDERLAY,	 // ARP, ICMP, IGMP on the underlay
+	PUNT_ARP,	 // on the underlay: a flood of pings must not cost us our next hops
+	PUNT_UNDERLAY,	 // ICMP, IGMP on the underlay
 	PUNT_UNRESOLVED, // an encapsulated packet's next hop has no MAC yet
 	N_PUNT_CLASSES
 };
@@ -24,7 +25,7 @@ enum punt_class {
 // A packet on its way from a worker to control. Element of worker_rings.punts.
 struct punt {
 	struct rte_mbuf *mbuf;
-	uint16_t attachment; // it came in by (PUNT_UNDERLAY: the uplink; else the input attachment)
+	uint16_t attachment; // it came in by (PUNT_UNRESOLVED: the input attachment; else the uplink)
 	uint16_t network;    // PUNT_UNRESOLVED
 	uint16_t remote;     // PUNT_UNRESOLVED
 	uint16_t class;	     // enum punt_class

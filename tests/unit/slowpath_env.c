@@ -191,7 +191,7 @@ void env_unresolved(const char *address, uint32_t mark)
 	});
 }
 
-void env_receive(const char *hex)
+void env_receive_later(const char *hex)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(env.pool);
 	uint8_t frame[1600];
@@ -200,6 +200,11 @@ void env_receive(const char *hex)
 	ck_assert_ptr_nonnull(mbuf);
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), frame, len);
 	punt((struct punt){.mbuf = mbuf, .attachment = UPLINK, .class = PUNT_UNDERLAY});
+}
+
+void env_receive(const char *hex)
+{
+	env_receive_later(hex);
 	env_poll();
 }
 

@@ -62,6 +62,7 @@ void env_run(uint64_t ns, uint64_t step_ns);
 void env_unresolved(const char *address, uint32_t mark);
 // A frame of the underlay arrives.
 void env_receive(const char *hex);
+void env_receive_later(const char *hex); // at the next poll
 // A worker saw a MAC.
 void env_learn(uint64_t mac, uint16_t attachment, const char *vtep);
 
