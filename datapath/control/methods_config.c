@@ -133,6 +133,7 @@ static json_t *config_save(struct call *call)
 	struct control *control = call->control;
 	const char *file;
 	char *path, *text;
+	json_t *result;
 	int rc;
 
 	if (call_text(call, "file", &file) < 0)
@@ -160,9 +161,10 @@ static json_t *config_save(struct call *call)
 			strerror(-rc));
 		return NULL;
 	}
+	result = json_pack("{s:s}", "file", file);
 	if (control->file != NULL && strcmp(file, control->file) == 0)
-		control_set_file(control, file);
-	return json_pack("{s:s}", "file", file);
+		control_set_file(control, file); // frees what `file` points to
+	return result;
 }
 
 static const char *const document_params[] = {"config", NULL};

@@ -10,7 +10,9 @@
 json_t *rpc_parse_line(const char *line, size_t len, struct problems *problems)
 {
 	json_error_t error;
-	json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	// Any value: what is JSON but no request gets an answer that says so.
+	json_t *message =
+		json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (message == NULL)
 		problem_add(problems, E_PARSE, "", "column %d: %s", error.column, error.text);
