@@ -246,8 +246,10 @@ static void stop(struct daemon *d)
 {
 	if (d->server != NULL)
 		server_free(d->server);
-	if (d->workers != NULL)
+	if (d->workers != NULL) {
+		slowpath_stop(control_slowpath(d->control));
 		workers_stop(d->workers);
+	}
 	if (d->control != NULL)
 		control_free(d->control);
 	if (d->events != NULL)

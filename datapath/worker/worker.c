@@ -86,7 +86,7 @@ static void run(struct worker *w)
 	uint64_t last_tsc = rte_rdtsc();
 
 	rcu_reader_online(rcu, w->index);
-	while (!__atomic_load_n(&w->all->stop, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&w->all->stop, __ATOMIC_ACQUIRE)) {
 		uint64_t now_ns = clock_now_ns();
 		bool busy = poll_round(w, now_ns) > 0;
 		uint64_t sleep_ns = idle_after_round(&idle, now_ns, busy);
@@ -102,6 +102,7 @@ static void run(struct worker *w)
 			w->counters->idle_cycles += tsc - last_tsc;
 		last_tsc = tsc;
 	}
+	poll_round(w, clock_now_ns()); // what control sent before it said stop
 	rcu_reader_offline(rcu, w->index);
 }
 
@@ -186,7 +187,7 @@ void workers_set_spin(struct workers *workers, bool spin)
 
 void workers_stop(struct workers *workers)
 {
-	__atomic_store_n(&workers->stop, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&workers->stop, true, __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < workers->n; i++)
 		pthread_join(workers->workers[i].thread, NULL);
 	free(workers);
