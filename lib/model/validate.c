@@ -133,6 +133,8 @@ void check_remote(struct check *check, const struct ip_addr *remote, const char 
 	struct ip_addr own = model_tunnel_address(check->model);
 	char text[IP_TEXT_LEN];
 
+	if (!ip_is_set(remote))
+		return; // could not be read
 	ip_format(remote, text);
 	if (!ip_is_v4(remote))
 		check_report(check, E_VTEP_FAMILY, path,

@@ -50,7 +50,7 @@ static void check_addresses(struct check *check, const struct port_config *port)
 			"port %s has %zu addresses; at most %d are possible", port->name,
 			port->addresses.n, PORT_ADDRESSES_MAX);
 	for (size_t i = 0; i < port->addresses.n; i++)
-		if (!ip_is_host(&port->addresses.list[i]))
+		if (ip_is_set(&port->addresses.list[i]) && !ip_is_host(&port->addresses.list[i]))
 			check_report(check, E_PORT_IP_INVALID,
 				PATH(check, "ports.%s.addresses[%zu]", port->name, i),
 				"%s can not be the address of a host; give a unicast address",
@@ -234,6 +234,8 @@ static void check_ips_unique(struct check *check)
 		for (size_t j = 0; port->network != NULL && j < port->addresses.n; j++) {
 			const struct ip_addr *ip = &port->addresses.list[j];
 
+			if (!ip_is_set(ip))
+				continue; // could not be read
 			taken[n++] = (struct taken){
 				port, j, ip, old != NULL && ip_list_has(&old->addresses, ip)};
 		}

@@ -10,7 +10,6 @@
 #include "rpc/config_json.h"
 
 #define SHOWN_MAX 60 // bytes of a wrong value that a sentence repeats
-#define WORDS_MAX 64
 
 struct decoder {
 	struct arena *arena; // the model's
@@ -66,7 +65,7 @@ static const char *hint(struct decoder *d, const char *word, const char *const *
 
 	if (nearest != NULL)
 		return arena_printf(d->text, "did you mean \"%s\"?", nearest);
-	list = n == 0 ? "nothing" : known[0];
+	list = known[0];
 	for (size_t i = 1; i < n; i++)
 		list = arena_printf(d->text, "%s, %s", list, known[i]);
 	return arena_printf(d->text, "known are %s", list);
@@ -75,38 +74,33 @@ static const char *hint(struct decoder *d, const char *word, const char *const *
 static void unknown_key(
 	struct decoder *d, const struct object_def *def, const char *key, const char *path)
 {
-	const char *known[WORDS_MAX];
-	size_t n = 0;
+	const char **known = arena_alloc(d->text, def->n_fields * sizeof(*known));
 
-	for (; n < def->n_fields && n < WORDS_MAX; n++)
-		known[n] = def->fields[n].name;
-	problem_add(d->problems, E_KEY_UNKNOWN, path, "\"%s\" is not a key of %s; %s", key,
-		def->key, hint(d, key, known, n));
+	for (size_t i = 0; i < def->n_fields; i++)
+		known[i] = def->fields[i].name;
+	problem_add(d->problems, E_KEY_UNKNOWN, path, "%s has no key \"%s\"; %s", def->kind, key,
+		hint(d, key, known, def->n_fields));
 }
 
 static void unknown_kind(struct decoder *d, const char *key)
 {
-	const char *known[WORDS_MAX];
+	const char **known;
 	size_t n = 0;
 
-	for (; object_defs[n] != NULL && n < WORDS_MAX; n++)
-		known[n] = object_defs[n]->key;
+	while (object_defs[n] != NULL)
+		n++;
+	known = arena_alloc(d->text, n * sizeof(*known));
+	for (size_t i = 0; i < n; i++)
+		known[i] = object_defs[i]->key;
 	problem_add(d->problems, E_KEY_UNKNOWN, key, "\"%s\" is not a kind of object; %s", key,
 		hint(d, key, known, n));
 }
 
-static void wrong_type(
-	struct decoder *d, const struct field *field, const json_t *value, const char *path)
+static void wrong_value(struct decoder *d, enum error_symbol symbol, const struct field *field,
+	const json_t *value, const char *path)
 {
-	problem_add(d->problems, E_TYPE, path, "%s has the wrong type for %s; it must be %s",
-		shown(d, value), field->name, field_expects(field, d->text));
-}
-
-static void wrong_value(
-	struct decoder *d, const struct field *field, const json_t *value, const char *path)
-{
-	problem_add(d->problems, field->symbol, path, "%s can not be %s; it must be %s",
-		shown(d, value), field->name, field_expects(field, d->text));
+	problem_add(d->problems, symbol, path, "%s can not be %s; it must be %s", field->name,
+		shown(d, value), field_expects(field, d->text));
 }
 
 static void decode_object(struct decoder *d, const struct object_def *def, const json_t *json,
@@ -116,9 +110,11 @@ static int decode_ips(struct decoder *d, const struct field *field, const json_t
 	void *object, const char *path)
 {
 	struct ip_list ips = {
-		arena_alloc(d->arena, json_array_size(value) * sizeof(struct ip_addr)), 0};
+		arena_alloc(d->arena, json_array_size(value) * sizeof(struct ip_addr)),
+		json_array_size(value)};
 
-	for (size_t i = 0; i < json_array_size(value); i++) {
+	// a bad one stays unset in its place, so that paths to the others stay right
+	for (size_t i = 0; i < ips.n; i++) {
 		const json_t *item = json_array_get(value, i);
 		const char *item_path = arena_printf(d->text, "%s[%zu]", path, i);
 		const char *text = json_string_value(item);
@@ -126,14 +122,13 @@ static int decode_ips(struct decoder *d, const struct field *field, const json_t
 
 		if (text == NULL)
 			problem_add(d->problems, E_TYPE, item_path,
-				"%s has the wrong type for an address; it must be a text such as "
-				"\"192.0.2.1\"",
+				"%s is not a text with an address such as \"192.0.2.1\"",
 				shown(d, item));
 		else if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
 			problem_add(d->problems, field->symbol, item_path,
 				"%s is not an address such as \"192.0.2.1\"", shown(d, item));
 		else
-			ips.list[ips.n++] = ip;
+			ips.list[i] = ip;
 	}
 	return field_set_ips(field, object, &ips);
 }
@@ -183,10 +178,8 @@ static void decode_field(struct decoder *d, const struct field *field, const jso
 		rc = decode_ips(d, field, value, object, path);
 	else if (json_is_array(value) && field->type == FIELD_OBJECTS)
 		rc = decode_objects(d, field, value, object, path);
-	if (rc == -ENOTSUP)
-		wrong_type(d, field, value, path);
-	else if (rc < 0)
-		wrong_value(d, field, value, path);
+	if (rc < 0)
+		wrong_value(d, rc == -ENOTSUP ? E_TYPE : field->symbol, field, value, path);
 }
 
 static void decode_object(struct decoder *d, const struct object_def *def, const json_t *json,

@@ -55,21 +55,6 @@ static int read_name(const struct object_def *def, const json_t *params, const c
 	return 0;
 }
 
-// Where the objects of a kind are in the document, made if need be; a single one: the document.
-static json_t *container_of_kind(json_t *document, const struct object_def *def)
-{
-	json_t *map;
-
-	if (def->single)
-		return document;
-	map = json_object_get(document, def->key);
-	if (map == NULL) {
-		map = json_object();
-		json_object_set_new(document, def->key, map);
-	}
-	return map;
-}
-
 // Copies the values over the object's; null takes a key away.
 static void merge(json_t *object, const json_t *values)
 {
@@ -86,30 +71,39 @@ static void merge(json_t *object, const json_t *values)
 	}
 }
 
+static void add_object(
+	json_t *document, const struct object_def *def, const char *name, const json_t *values)
+{
+	json_t *map = document, *object = json_object();
+
+	merge(object, values);
+	if (!def->single && json_object_get(document, def->key) == NULL)
+		json_object_set_new(document, def->key, json_object());
+	if (!def->single)
+		map = json_object_get(document, def->key);
+	json_object_set_new(map, def->single ? def->key : name, object);
+}
+
 int config_document_edit(json_t *document, const struct object_def *def, enum config_op op,
 	const json_t *params, struct problems *problems)
 {
-	const char *name, *key;
-	json_t *container, *object;
+	const char *name;
+	json_t *map, *object;
 
 	if (read_name(def, params, &name, problems) < 0)
 		return -EINVAL;
-	key = def->single ? def->key : name;
-	container = container_of_kind(document, def);
-	object = json_object_get(container, key);
+	map = def->single ? document : json_object_get(document, def->key);
+	object = json_object_get(map, def->single ? def->key : name);
 	if (op == CONFIG_ADD && object != NULL)
 		return complain(problems, E_EXISTS, def, name);
 	if (object == NULL && (op == CONFIG_DEL || (op == CONFIG_SET && !def->single)))
 		return complain(problems, E_NOT_FOUND, def, name);
-	if (op == CONFIG_DEL) {
-		json_object_del(container, key);
-		return 0;
-	}
-	if (object == NULL) {
-		object = json_object();
-		json_object_set_new(container, key, object);
-	}
-	merge(object, params);
+	if (op == CONFIG_DEL)
+		json_object_del(map, def->single ? def->key : name);
+	else if (object != NULL)
+		merge(object, params);
+	else
+		add_object(document, def, name, params);
 	return 0;
 }
 

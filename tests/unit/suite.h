@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Runs a list of tests as a suite of one case.
+
+#pragma once
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <check.h>
+
+static inline int suite_main(const char *name, const TTest *const *tests, size_t n_tests)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tcase);
+	for (size_t i = 0; i < n_tests; i++)
+		tcase_add_test(tcase, tests[i]);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
