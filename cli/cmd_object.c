@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // add, set, del and show of everything that a field table describes.
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -102,33 +103,40 @@ static const struct {
 	{"port", port_columns, ARRAY_SIZE(port_columns)},
 };
 
+// A key as it could be typed, or what stands in for it.
+static void field_line(const struct field *field, const json_t *value, struct table_line *line)
+{
+	line->key = field->name;
+	if (value == NULL && field->default_text != NULL) {
+		snprintf(line->value, CELL_LEN, "%s", field->default_text);
+		line->note = "default";
+	} else if (json_is_boolean(value)) {
+		snprintf(line->value, CELL_LEN, "%s", json_is_true(value) ? "true" : "false");
+	} else if (field->type == FIELD_OBJECTS) {
+		segments_cell(value, line->value);
+	} else {
+		table_cell(value, line->value);
+	}
+}
+
 // Everything about one object: its keys in the order of their table, then its state.
 static void object_lines(struct cli *cli, const struct object_def *def, const json_t *object)
 {
-	const json_t *state = json_object_get(object, "state"), *value;
+	json_t *state = json_object_get(object, "state"), *value;
 	struct table_line lines[LINES_MAX] = {0};
 	const char *key;
 	size_t n = 0;
 
+	assert(def->n_fields < LINES_MAX);
 	if (!def->single) {
 		lines[n].key = "name";
 		table_cell(json_object_get(object, "name"), lines[n++].value);
 	}
-	for (size_t i = 0; i < def->n_fields && n < ARRAY_SIZE(lines); i++) {
-		const struct field *field = &def->fields[i];
-
-		lines[n].key = field->name;
-		value = json_object_get(object, field->name);
-		if (field->type == FIELD_OBJECTS)
-			segments_cell(value, lines[n].value);
-		else if (value != NULL || field->default_text == NULL)
-			table_cell(value, lines[n].value);
-		else
-			snprintf(lines[n].value, CELL_LEN, "%s", field->default_text);
-		n++;
-	}
-	json_object_foreach ((json_t *)state, key, value) {
-		if (n == ARRAY_SIZE(lines))
+	for (size_t i = 0; i < def->n_fields; i++)
+		field_line(
+			&def->fields[i], json_object_get(object, def->fields[i].name), &lines[n++]);
+	json_object_foreach (state, key, value) {
+		if (n == LINES_MAX)
 			break;
 		lines[n].key = key;
 		lines[n].note = "state";

@@ -46,8 +46,8 @@ static const struct {
 		"vlans          1001-2000\n"
 		"address        -\n"
 		"gateway        -\n"
-		"vlan           untagged\n"
-		"vlan-priority  0\n"
+		"vlan           untagged  (default)\n"
+		"vlan-priority  0  (default)\n"
 		"mtu            1500\n"
 		"admin-state    up\n"
 		"link           down  (state)\n"},
