@@ -16,9 +16,11 @@ static uint16_t learn_remote(struct slowpath *s, uint32_t address)
 	const struct underlay_state *u = &s->underlay;
 	uint16_t id = remote_find(s->tables->remotes, address);
 
+	if (!u->present)
+		return 0;
 	if (id != 0)
-		return id;
-	if (!u->present || u->strict_remotes)
+		return s->vteps[id]->configured || !u->strict_remotes ? id : 0;
+	if (u->strict_remotes)
 		return 0;
 	if (!ipv4_is_host(address) || address == u->address || address == (u->address | ~u->mask))
 		return 0;

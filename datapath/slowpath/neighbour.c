@@ -226,8 +226,8 @@ void neighbour_packet(struct slowpath *s, struct punt *punt)
 	struct held held = {punt->mbuf, punt->network, punt->remote};
 	struct vtep *v = punt->remote < MAX_REMOTES ? s->vteps[punt->remote] : NULL;
 
-	if (v == NULL) {
-		held_drop(s, &held, DROP_VXLAN_NO_ROUTE);
+	if (v == NULL) { // gone while the packet was on its way
+		held_drop(s, &held, DROP_VXLAN_NO_NEIGH);
 		return;
 	}
 	struct neighbour *n = v->next_hop;

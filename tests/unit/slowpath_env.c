@@ -63,19 +63,24 @@ static void snapshot_init(void)
 	};
 }
 
-void env_start(void)
+void env_start_workers(unsigned n)
 {
 	clock_use_virtual(START_NS);
 	memset(&env, 0, sizeof(env));
 	env.pool = rte_pktmbuf_pool_create("packets", PACKETS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	ck_assert_ptr_nonnull(env.pool);
-	env.tables = tables_new(1, env.pool);
+	env.tables = tables_new(n, env.pool);
 	ck_assert_ptr_nonnull(env.tables);
 	env.slowpath = slowpath_new(env.tables);
 	ck_assert_ptr_nonnull(env.slowpath);
 	underlay_init();
 	snapshot_init();
 	env.tables->snapshot = &env.snapshot;
+}
+
+void env_start(void)
+{
+	env_start_workers(1);
 }
 
 void env_stop(void)
@@ -210,6 +215,11 @@ void env_receive(const char *hex)
 
 void env_learn(uint64_t mac, uint16_t attachment, const char *vtep)
 {
+	env_learn_at(0, mac, attachment, vtep);
+}
+
+void env_learn_at(unsigned worker, uint64_t mac, uint16_t attachment, const char *vtep)
+{
 	struct learn_event event = {
 		.key = fdb_key(DOMAIN, mac),
 		.network = NETWORK,
@@ -218,7 +228,7 @@ void env_learn(uint64_t mac, uint16_t attachment, const char *vtep)
 	};
 
 	// No ck_assert here, which writes to a file even when it passes: a flood is a million.
-	if (rte_ring_enqueue_elem(env.tables->rings[0].learns, &event, sizeof(event)) != 0)
+	if (rte_ring_enqueue_elem(env.tables->rings[worker].learns, &event, sizeof(event)) != 0)
 		ck_abort_msg("the learn ring is full");
 }
 

@@ -42,7 +42,8 @@ struct env {
 extern struct env env;
 
 // Fixture of every test. Tear-down checks the ledger of the slow path and that no packet leaked.
-void env_start(void);
+void env_start(void); // one worker
+void env_start_workers(unsigned n);
 void env_stop(void);
 
 // Commits the underlay and remotes ("192.168.31.101", …, NULL).
@@ -65,6 +66,7 @@ void env_receive(const char *hex);
 void env_receive_later(const char *hex); // at the next poll
 // A worker saw a MAC.
 void env_learn(uint64_t mac, uint16_t attachment, const char *vtep);
+void env_learn_at(unsigned worker, uint64_t mac, uint16_t attachment, const char *vtep);
 
 // The next frame that was sent on the uplink must be these bytes.
 void env_expect(const char *hex);

@@ -55,7 +55,9 @@ START_TEST(unknown_sender_becomes_a_remote)
 	learn(MAC_B, TUNNEL, "192.168.31.251");
 	ck_assert_uint_eq(env_remote("192.168.31.251"), 0);
 	ck_assert_uint_eq(location(MAC_B), 0);
-	ck_assert_uint_eq(location(MAC_A), 0); // who may not speak is not spoken to
+	ck_assert_uint_eq(location(MAC_A), 0);	// who may not speak is not spoken to
+	learn(MAC_A, TUNNEL, "192.168.31.250"); // said before the change
+	ck_assert_uint_eq(location(MAC_A), 0);
 }
 END_TEST
 
@@ -230,6 +232,22 @@ START_TEST(flood_is_taken_in_bounded_rounds)
 }
 END_TEST
 
+// What one worker posts does not keep the others' events waiting.
+START_TEST(workers_share_a_round)
+{
+	env_stop();
+	env_start_workers(4);
+	env.networks[NETWORK].fdb_limit = MAX_FDB_ENTRIES;
+	env_commit_quiet(none);
+	for (uint64_t i = 0; i < 3000; i++)
+		env_learn(MAC_A + i, PORT, NULL);
+	env_learn_at(3, MAC_B + 5000, PORT, NULL);
+	ck_assert(slowpath_poll(env.slowpath, clock_now_ns()));
+	ck_assert_uint_eq(location(MAC_B + 5000), PORT);
+	ck_assert_uint_eq(fdb_count(env.tables->fdb), 1024 / 4 + 1);
+}
+END_TEST
+
 START_TEST(million_macs_are_taken)
 {
 	env_commit_quiet(none);
@@ -252,7 +270,7 @@ int main(void)
 		network_limit_holds, port_limit_holds, learned_remotes_are_bounded,
 		learned_remote_goes_when_nothing_points_to_it, learned_remote_can_become_configured,
 		entries_age_between_300_and_310_s, ageing_does_not_depend_on_how_often_it_is_polled,
-		flood_is_taken_in_bounded_rounds, million_macs_are_taken};
+		flood_is_taken_in_bounded_rounds, workers_share_a_round, million_macs_are_taken};
 
 	return env_main("slowpath_learn", tests, ARRAY_SIZE(tests));
 }

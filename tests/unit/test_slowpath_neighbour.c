@@ -144,7 +144,7 @@ START_TEST(failures_back_off_exponentially)
 }
 END_TEST
 
-START_TEST(reachable_is_verified_by_unicast_between_20_and_50_s)
+START_TEST(reachable_is_verified_by_unicast_between_15_and_45_s)
 {
 	unsigned waited_s = 0;
 
@@ -280,6 +280,20 @@ START_TEST(held_packets_of_a_network_that_left_die)
 	env_receive(ANSWER(MAC_A, IP_101));
 	env_expect_nothing();
 	ck_assert_uint_eq(env_drops(UPLINK, DROP_PORT_DOWN), 1);
+}
+END_TEST
+
+START_TEST(packets_for_a_remote_that_left_die)
+{
+	env_commit_quiet(two_remotes);
+	env_unresolved(REMOTE, 1);
+	env.underlay.present = false;
+	env_commit(none);
+	env_run(61 * NS_PER_S, NS_PER_S);
+	ck_assert_uint_eq(env_drops(TUNNEL, DROP_VXLAN_NO_ROUTE), 1); // no next hop at first
+	env_unresolved(REMOTE, 2);
+	env_poll();
+	ck_assert_uint_eq(env_drops(TUNNEL, DROP_VXLAN_NO_NEIGH), 1); // no remote at last
 }
 END_TEST
 
@@ -430,11 +444,11 @@ int main(void)
 {
 	const TTest *const tests[] = {packets_wait_for_the_answer_and_leave_in_order,
 		silent_next_hop_gets_three_requests_then_no_neigh, failures_back_off_exponentially,
-		reachable_is_verified_by_unicast_between_20_and_50_s, unanswered_probes_fail,
+		reachable_is_verified_by_unicast_between_15_and_45_s, unanswered_probes_fail,
 		far_remotes_share_the_gateway, without_gateway_there_is_no_route,
 		hold_queue_drops_the_oldest, packets_that_wait_leave_buffers_for_others,
-		held_packets_of_a_network_that_left_die, request_to_us_makes_a_neighbour,
-		neighbour_heard_before_its_remote_is_known,
+		held_packets_of_a_network_that_left_die, packets_for_a_remote_that_left_die,
+		request_to_us_makes_a_neighbour, neighbour_heard_before_its_remote_is_known,
 		gratuitous_arp_updates_but_does_not_create,
 		answers_from_off_the_link_are_not_believed, header_of_a_remote,
 		header_follows_the_configuration, header_of_a_group,
