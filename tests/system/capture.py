@@ -21,6 +21,7 @@ ETH_P_ALL = 3
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
 PACKET_OUTGOING = 4
+PACKET_QDISC_BYPASS = 20
 SO_RCVBUFFORCE = 33
 TP_STATUS_VLAN_VALID = 1 << 4
 TP_STATUS_VLAN_TPID_VALID = 1 << 6
@@ -28,11 +29,12 @@ AUXDATA = struct.Struct("=IIIHHHH")
 
 
 class Port:
-    """A raw socket on an interface: sends frames."""
+    """A raw socket on an interface: sends frames as they are, past any tc filter."""
 
     def __init__(self, ns, ifname="eth0"):
         with ns.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self.socket.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
             self.socket.bind((ifname, 0))
         ns.lab.closers.append(self.socket.close)
 

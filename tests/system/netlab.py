@@ -117,6 +117,14 @@ class Process:
 class PingRun(Process):
     """A ping in the background."""
 
+    def replies(self):
+        return self.output().count("bytes from")
+
+    def more(self, n=20):
+        """Waits for more replies."""
+        before = self.replies()
+        wait_for(lambda: self.replies() >= before + n, f"{n} more replies")
+
     def result(self, timeout=60):
         """(sent, received)"""
         self.wait(timeout)
@@ -180,7 +188,7 @@ class Namespace:
         return f"{count} packets transmitted, {count} received" in text
 
     def start_ping(self, address, *options, count=1000, interval=0.002):
-        command = ["ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", *options]
+        command = ["ping", "-n", "-c", str(count), "-i", str(interval), "-W", "1", *options]
         return self.start(*command, address, cls=PingRun)
 
     def vlan(self, ifname, vid):
@@ -280,11 +288,13 @@ class Lab:
             ns.run("ethtool", "-K", ifname, *OFFLOADS.split())
             ns.ip(f"link set dev {ifname} up")
 
-    def wire(self, name, *ends, mtu=1500):
+    def wire(self, name, *ends, mtu=1500, learning=True):
         """An Ethernet switch (a kernel bridge in a namespace of its own) with a cable to each end,
-        (namespace, interface)."""
+        (namespace, interface). It knows nothing of VLANs: where one MAC is seen in several, it must
+        not learn."""
         ns = self.ns(name)
-        ns.ip(f"link add wire mtu {mtu} type bridge forward_delay 0 mcast_snooping 0\n"
+        ageing = "" if learning else "ageing_time 0"
+        ns.ip(f"link add wire mtu {mtu} type bridge forward_delay 0 mcast_snooping 0 {ageing}\n"
               "link set wire up")
         for i, (end, ifname) in enumerate(ends):
             self.veth(ns, f"p{i}", end, ifname, mtu)

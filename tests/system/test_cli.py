@@ -87,7 +87,7 @@ def test_static_entry_by_flush(empty):
     (("network", "add", "x", "vxlan", "1"), REFUSED, ["vxlan", "tunnel"]),
     (("network", "del", "x"), REFUSED, ["E_NOT_FOUND", "x"]),
     (("port", "add", "p", "network", "x", "device", "tap:p"), REFUSED, ["E_REFERENCE", "x"]),
-    (("port", "add", "p", "network", "x", "device", "floppy:p"), REFUSED, ["E_CFG_DEVICE", "floppy"]),
+    (("uplink", "add", "u", "device", "floppy:p"), REFUSED, ["E_CFG_DEVICE", "floppy"]),
     (("port", "add", "p", "network", "x"), USAGE, ["device"]),
     (("port", "add", "p", "colour", "red"), USAGE, ["colour"]),
     (("port", "add", "p", "mac", "zz"), USAGE, ["zz"]),

@@ -22,7 +22,8 @@ class Gateway:
         self.underlay = lab.wire("under", (node, "under0"), *((ns, "eth0") for ns in linux))
         self.tagged = lab.instance("tagged", "10.0.0.3")
         self.flat = lab.instance("flat", "10.0.0.4")
-        self.trunk = lab.wire("trunk", (node, "trunk0"), (self.tagged, "eth0"), (self.flat, "eth0"))
+        self.trunk = lab.wire("trunk", (node, "trunk0"), (self.tagged, "eth0"), (self.flat, "eth0"),
+                              learning=False)
         self.tagged.vlan("eth0", 1001)
         self.tagged.configure()
         self.flat.configure()
@@ -88,5 +89,6 @@ def test_untagged_host_is_outside_until_its_segment_is_added(gateway):
     gateway.weft.rpc("network.add", name="all", segments=[
         {"type": "vxlan", "id": 1}, {"type": "vlan", "uplink": "provider", "id": 1001},
         {"type": "flat", "uplink": "provider"}])
+    gateway.flat.forget_neighbours()
     assert gateway.flat.ping("10.0.0.2")
     assert gateway.flat.ping("10.0.0.3"), "between two segments of one uplink"

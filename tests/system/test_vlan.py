@@ -159,7 +159,7 @@ def test_trunk_port_carries_several_networks(lab):
     weft = Weft(lab.ns("weft"), {
         "networks": {"red": {"segments": [{"type": "flat", "uplink": "u1"}]},
                      "blue": {"segments": [{"type": "flat", "uplink": "u2"}]}},
-        "uplinks": {"u1": {"device": "vdev:net_null0,no-rx=1"}, "u2": {"device": "vdev:net_null1"}},
+        "uplinks": {"u1": {"device": "vdev:net_null0,no-rx=1"}, "u2": {"device": "vdev:net_null1,no-rx=1"}},
         "ports": {"guest-red": {"network": "red", "device": "tap:guest", "vlan": 10,
                                 "mac": guest.hwaddr},
                   "guest-blue": {"network": "blue", "device": "tap:guest", "vlan": 20},
