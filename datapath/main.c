@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <jansson.h>
@@ -258,6 +259,7 @@ static void stop(struct daemon *d)
 		tables_free(d->tables);
 	rte_mempool_free(d->pool);
 	rte_eal_cleanup();
+	rmdir(rte_eal_get_runtime_dir()); // which DPDK makes at start and leaves behind
 }
 
 // ---- events -----------------------------------------------------------------------------------

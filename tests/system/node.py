@@ -114,7 +114,8 @@ class Weft:
         self.check_sanitizer()
         assert status == 0, f"exit status {status} on SIGTERM:\n{self.process.output()[-4000:]}"
         assert took < STOP_WITHIN, f"stopping took {took:.1f} s"
-        assert not os.path.exists(self.sock), "the control socket was left behind"
+        for path in (self.sock, f"/run/dpdk/weft-{self.process.pid}"):
+            assert not os.path.exists(path), f"{path} was left behind"
 
     def restart(self):
         self.stop()
