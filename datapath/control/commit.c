@@ -137,15 +137,6 @@ static void publish(struct control *control, const struct model *model)
 	rcu_retire(control->tables->rcu, old, snapshot_free);
 }
 
-// "vxlan.7" is the tunnel segment of VNI 7, so that no uplink may have segments of that name.
-static void check_names(const struct model *model, struct problems *problems)
-{
-	if (model_uplink(model, "vxlan") != NULL)
-		problem_add(problems, E_NAME, "uplinks.vxlan",
-			"\"vxlan\" can not be the name of an uplink: \"vxlan.7\" names the tunnel "
-			"segment of VNI 7");
-}
-
 struct model *commit_check(
 	struct control *control, const json_t *document, struct problems *problems)
 {
@@ -155,7 +146,6 @@ struct model *commit_check(
 		return NULL;
 	model_complete(model, control->model, problems);
 	model_validate(model, control->model, problems);
-	check_names(model, problems);
 	if (problems->n > 0) {
 		model_free(model);
 		return NULL;

@@ -20,6 +20,7 @@ enum id_state {
 struct id_entry {
 	char *name;
 	enum id_state state;
+	bool taken; // in the open transaction
 };
 
 struct leaving {
@@ -78,10 +79,11 @@ static uint16_t map_get(const json_t *map, const char *name)
 	return (uint16_t)json_integer_value(json_object_get(map, name));
 }
 
-static void map_set(json_t *map, const char *name, uint16_t id)
+static void map_set(struct ids *ids, const char *name, uint16_t id)
 {
-	if (json_object_set_new(map, name, json_integer(id)) < 0)
+	if (json_object_set_new(ids->next, name, json_integer(id)) < 0)
 		abort();
+	ids->entries[id].taken = true;
 }
 
 uint16_t ids_find(const struct ids *ids, const char *name)
@@ -146,7 +148,7 @@ uint16_t ids_take(struct ids *ids, const char *name)
 	if (id == 0)
 		id = allocate(ids, name);
 	if (id != 0)
-		map_set(ids->next, name, id);
+		map_set(ids, name, id);
 	return id;
 }
 
@@ -155,7 +157,7 @@ uint16_t ids_renew(struct ids *ids, const char *name)
 	uint16_t id = allocate(ids, name);
 
 	if (id != 0)
-		map_set(ids->next, name, id);
+		map_set(ids, name, id);
 	return id;
 }
 
@@ -166,12 +168,13 @@ bool ids_fresh(const struct ids *ids, uint16_t id)
 
 bool ids_kept(const struct ids *ids, uint16_t id)
 {
-	return map_get(ids->next, ids->entries[id].name) == id;
+	return ids->entries[id].taken;
 }
 
 void ids_rollback(struct ids *ids)
 {
 	for (uint16_t id = 1; id <= ids->highest; id++) {
+		ids->entries[id].taken = false;
 		if (ids->entries[id].state == ID_FRESH)
 			release_id(ids, id);
 	}
@@ -183,10 +186,12 @@ void ids_commit(struct ids *ids, uint64_t token, uint64_t now_ns)
 {
 	for (uint16_t id = 1; id <= ids->highest; id++) {
 		struct id_entry *entry = &ids->entries[id];
+		bool taken = entry->taken;
 
+		entry->taken = false;
 		if (entry->state == ID_FRESH)
 			entry->state = ID_LIVE;
-		if (entry->state != ID_LIVE || ids_kept(ids, id))
+		if (entry->state != ID_LIVE || taken)
 			continue;
 		entry->state = ID_LEAVING;
 		ids->leaving[ids->n_leaving++] =
