@@ -193,10 +193,8 @@ static json_t *encode_kind(
 static bool kind_present(
 	const struct object_def *def, const struct model *model, const json_t *encoded)
 {
-	const char *object = model_object_at(model, def, 0);
-
 	if (def->present_offset >= 0)
-		return *(const bool *)(object + def->present_offset);
+		return *((const bool *)model_object_at(model, def, 0) + def->present_offset);
 	return json_object_size(encoded) > 0;
 }
 
