@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hex.h"
@@ -294,6 +295,47 @@ START_TEST(quotes_of_what_we_never_sent_are_ignored)
 }
 END_TEST
 
+#define FRAGMENTATION_NEEDED                                                                       \
+	"0200000000010200000000fe080045000038000100004001bb0ac0a81f01" US                          \
+	"0304235200000578450005dc000540003c1178ee" US "c0a81f659c40211805c81111"
+#define QUERY                                                                                      \
+	"01005e0000010200000000fe0800460000240001000001026528c0a81f01e0000001940400001164ec1e"     \
+	"00000000027d0000"
+
+// Frames with random bytes changed and cut short: each is answered, taken in or dropped.
+START_TEST(mutated_frames_do_no_harm)
+{
+	static const char *const seeds[] = {
+		ARP_FROM("01", MAC_A, "c0a81f65", US),
+		PING,
+		FRAGMENTATION_NEEDED,
+		QUERY,
+	};
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n_frames = 50000, n_dropped = 0;
+	char hex[256];
+
+	env_commit_quiet(remotes);
+	srandom(1);
+	for (uint64_t i = 0; i < n_frames; i++) {
+		snprintf(hex, sizeof(hex), "%s", seeds[i % ARRAY_SIZE(seeds)]);
+		size_t len = strlen(hex);
+		for (long n = random() % 4; n > 0; n--)
+			hex[24 + random() % (len - 24)] = digits[random() % 16];
+		if (random() % 4 == 0)
+			hex[(size_t)random() % (len / 2) * 2] = '\0';
+		if (hex[0] == '\0')
+			continue;
+		env_receive(hex);
+		env_discard();
+	}
+	for (unsigned reason = 0; reason < N_DROP_REASONS; reason++)
+		n_dropped += env_drops(UPLINK, reason);
+	ck_assert_uint_gt(n_dropped, n_frames / 10);
+	ck_assert_uint_lt(n_dropped, n_frames * 9 / 10);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {address_is_announced_in_three_rounds,
@@ -302,8 +344,8 @@ int main(void)
 		arp_that_can_not_be_true_is_dropped, ping_is_answered,
 		other_packets_to_us_are_of_no_use, flood_of_pings_is_taken_in_bounded_rounds,
 		answers_that_find_the_ring_full_are_dropped, no_buffer_means_no_answer,
-		path_mtu_is_lowered_for_600_s, path_mtu_has_a_floor_and_a_ceiling,
-		quotes_of_what_we_never_sent_are_ignored};
+		path_mtu_is_lowered_for_600_s, mutated_frames_do_no_harm,
+		path_mtu_has_a_floor_and_a_ceiling, quotes_of_what_we_never_sent_are_ignored};
 
 	return env_main("slowpath_host", tests, ARRAY_SIZE(tests));
 }
