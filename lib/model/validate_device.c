@@ -43,7 +43,7 @@ static int compare_key(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
-	if (x->is_uplink != y->is_uplink)
+	if (x->in_force == y->in_force && x->is_uplink != y->is_uplink)
 		return x->is_uplink ? -1 : 1;
 	return compare_name(x, y);
 }
@@ -68,14 +68,15 @@ static void check_pair(struct check *check, const struct user *first, const stru
 {
 	const char *path = device_path(check, second);
 
-	if (second->is_uplink)
+	if (first->is_uplink && second->is_uplink)
 		check_report(check, E_CFG_MAPPING_DUP, path,
 			"device %s carries uplink %s already; an uplink needs a device of its own",
 			second->key, first->name);
-	else if (first->is_uplink)
+	else if (first->is_uplink || second->is_uplink)
 		check_report(check, E_PORT_BACKEND_IN_USE, path,
-			"device %s carries uplink %s; a port needs another device", second->key,
-			first->name);
+			"device %s serves %s %s already; a port and an uplink can not share a "
+			"device",
+			second->key, first->is_uplink ? "uplink" : "port", first->name);
 	else if (first->vlan == 0 || second->vlan == 0)
 		check_report(check, E_PORT_BACKEND_IN_USE, path,
 			"device %s serves port %s already; only ports with different VLANs (key "

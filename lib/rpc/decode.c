@@ -9,7 +9,8 @@
 #include "base/nearest.h"
 #include "rpc/config_json.h"
 
-#define SHOWN_MAX 60 // bytes of a wrong value that a sentence repeats
+#define SHOWN_MAX 60  // bytes of a wrong value that a sentence repeats
+#define KEY_MAX	  100 // bytes of a key in a path; names that are allowed are shorter
 
 struct decoder {
 	struct arena *arena; // the model's
@@ -36,24 +37,24 @@ json_t *config_parse_text(const char *text, size_t len, struct problems *problem
 	return document;
 }
 
+// The text, or its beginning: what a client sends must not come back many times at full length.
+static const char *cut(struct decoder *d, const char *text, size_t max)
+{
+	size_t len = strlen(text);
+
+	if (len <= max)
+		return arena_strdup(d->text, text);
+	for (len = max; len > 0 && (text[len] & 0xc0) == 0x80;)
+		len--; // not in the middle of a character
+	return arena_printf(d->text, "%.*s…", (int)len, text);
+}
+
 // A value as a sentence shows it: its JSON text, cut.
 static const char *shown(struct decoder *d, const json_t *value)
 {
 	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	const char *copy;
-	size_t len;
+	const char *copy = cut(d, text == NULL ? "the value" : text, SHOWN_MAX);
 
-	if (text == NULL)
-		return "the value";
-	len = strlen(text);
-	if (len > SHOWN_MAX) {
-		len = SHOWN_MAX;
-		while (len > 0 && (text[len] & 0xc0) == 0x80)
-			len--; // not in the middle of a character
-		copy = arena_printf(d->text, "%.*s…", (int)len, text);
-	} else {
-		copy = arena_strdup(d->text, text);
-	}
 	free(text);
 	return copy;
 }
@@ -191,10 +192,11 @@ static void decode_object(struct decoder *d, const struct object_def *def, const
 	object_init(def, object, d->arena);
 	json_object_foreach ((json_t *)json, key, value) {
 		const struct field *field = object_field(def, key);
-		const char *key_path = arena_printf(d->text, "%s.%s", path, key);
+		const char *shown_key = cut(d, key, KEY_MAX);
+		const char *key_path = arena_printf(d->text, "%s.%s", path, shown_key);
 
 		if (field == NULL)
-			unknown_key(d, def, key, key_path);
+			unknown_key(d, def, shown_key, key_path);
 		else
 			decode_field(d, field, value, object, key_path);
 	}
@@ -212,7 +214,7 @@ static void decode_object(struct decoder *d, const struct object_def *def, const
 static void decode_name(
 	struct decoder *d, const struct object_def *def, void *object, const char *path)
 {
-	const char *name = *(const char **)object;
+	const char *name = *(const char **)object, *shown_name = cut(d, name, KEY_MAX);
 
 	if (def->name_parse != NULL) {
 		if (def->name_parse(object, name, d->arena) < 0)
@@ -221,7 +223,7 @@ static void decode_name(
 	} else if (!object_name_valid(name)) {
 		problem_add(d->problems, E_NAME, path,
 			"\"%s\" is not a name; use 1 to %d characters of A-Z a-z 0-9 . _ : / -",
-			name, NAME_MAX_LEN);
+			shown_name, NAME_MAX_LEN);
 	}
 }
 
@@ -250,7 +252,8 @@ static void decode_map(
 		entries[i++] = (struct entry){name, value};
 	qsort(entries, n, sizeof(*entries), compare_entry);
 	for (i = 0; i < n; i++) {
-		const char *path = arena_printf(d->text, "%s.%s", def->key, entries[i].name);
+		const char *path =
+			arena_printf(d->text, "%s.%s", def->key, cut(d, entries[i].name, KEY_MAX));
 		void *object = list + i * def->size;
 
 		*(const char **)object = arena_strdup(d->arena, entries[i].name);
@@ -300,7 +303,7 @@ struct model *config_decode(const json_t *document, struct problems *problems)
 		const struct object_def *def = object_def_by_key(key);
 
 		if (def == NULL)
-			unknown_kind(&d, key);
+			unknown_kind(&d, cut(&d, key, KEY_MAX));
 		else
 			decode_kind(&d, def, value, model);
 	}

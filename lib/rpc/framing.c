@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+// An answer must fit a line whatever a document is full of.
+#define PROBLEMS_LISTED_MAX 1000
+
 json_t *rpc_parse_line(const char *line, size_t len, struct problems *problems)
 {
 	json_error_t error;
 	// Any value: what is JSON but no request gets an answer that says so.
-	json_t *message =
-		json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (message == NULL)
 		problem_add(problems, E_PARSE, "", "column %d: %s", error.column, error.text);
@@ -132,11 +134,14 @@ json_t *rpc_error(const json_t *id, const struct problems *problems)
 	json_t *answer = answer_to(id), *error = json_object(), *data = json_object();
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < problems->n; i++)
+	for (size_t i = 0; i < problems->n && i < PROBLEMS_LISTED_MAX; i++)
 		json_array_append_new(list, problem_to_json(&problems->list[i]));
 	json_object_set_new(data, "symbol", json_string(error_symbol_name(first->symbol)));
 	json_object_set_new(data, "path", text_to_json(first->path));
 	json_object_set_new(data, "problems", list);
+	if (problems->n > PROBLEMS_LISTED_MAX)
+		json_object_set_new(data, "more",
+			json_integer((json_int_t)(problems->n - PROBLEMS_LISTED_MAX)));
 	json_object_set_new(error, "code", json_integer(rpc_code_of(first->symbol)));
 	json_object_set_new(error, "message", text_to_json(first->text));
 	json_object_set_new(error, "data", data);

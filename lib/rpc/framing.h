@@ -41,7 +41,7 @@ int rpc_request_read(const json_t *message, struct rpc_request *request, struct 
 json_t *rpc_request_make(json_int_t id, const char *method, json_t *params);
 
 // Answers. rpc_result takes over the reference to result; id NULL stands for null. rpc_error tells
-// every problem; the first one is the message and decides the code.
+// the first thousand problems; the first one is the message and decides the code.
 json_t *rpc_result(const json_t *id, json_t *result);
 json_t *rpc_error(const json_t *id, const struct problems *problems);
 

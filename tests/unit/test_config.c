@@ -83,6 +83,36 @@ START_TEST(kinds_of_later_versions_are_named)
 }
 END_TEST
 
+START_TEST(long_texts_come_back_cut)
+{
+	char long_text[1000];
+	json_t *document = json_of("{}"), *network = json_object(), *networks = json_object();
+	struct problems problems = PROBLEMS_INIT;
+	struct model *model;
+
+	for (size_t i = 0; i < sizeof(long_text) - 2; i += 2)
+		memcpy(long_text + i, "\u00e4", 3);
+	json_object_set_new(network, long_text, json_string("x"));
+	json_object_set_new(network, "owner", json_string(long_text));
+	json_object_set_new(networks, long_text, network);
+	json_object_set_new(document, "networks", networks);
+	json_object_set_new(document, long_text, json_object());
+	model = config_decode(document, &problems);
+	ck_assert_uint_eq(problems.n, 5);
+	for (size_t i = 0; i < problems.n; i++) {
+		json_t *text = json_string(problems.list[i].text); // is UTF-8
+
+		ck_assert_ptr_nonnull(text);
+		ck_assert_uint_lt(strlen(problems.list[i].path), 300);
+		ck_assert_uint_lt(strlen(problems.list[i].text), 300);
+		json_decref(text);
+	}
+	problems_free(&problems);
+	model_free(model);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(decoding_fills_the_structures)
 {
 	json_t *document = node_with("{}");
@@ -539,6 +569,7 @@ int main(void)
 		parse_takes_a_document,
 		only_an_object_is_a_configuration,
 		kinds_of_later_versions_are_named,
+		long_texts_come_back_cut,
 		decoding_fills_the_structures,
 		defaults_are_those_of_the_tables,
 		mode_and_strictness_follow_the_remotes,

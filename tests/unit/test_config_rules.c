@@ -276,6 +276,8 @@ static const struct rule change_rules[] = {
 	{E_PORT_BACKEND_IN_USE, "ports.a.device",
 		"{'ports': {'a': {'network': 'vxlan1', 'device': 'tap:tap145db8f2-ce'}}}"},
 	{E_CFG_MAPPING_DUP, "uplinks.a.device", "{'uplinks': {'a': {'device': 'packet:ens20'}}}"},
+	{E_PORT_BACKEND_IN_USE, "uplinks.a.device",
+		"{'uplinks': {'a': {'device': 'tap:tap145db8f2-ce'}}}"},
 };
 
 // Symbols of requests, of files and of the machine: other tests have them.

@@ -150,6 +150,22 @@ START_TEST(answers_are_lines)
 }
 END_TEST
 
+START_TEST(answers_list_a_thousand_problems)
+{
+	struct problems problems = PROBLEMS_INIT;
+	json_t *answer, *data;
+
+	for (unsigned i = 0; i < 1003; i++)
+		problem_add(&problems, E_VALUE, "tunnel.port", "port 0");
+	answer = rpc_error(NULL, &problems);
+	data = json_object_get(json_object_get(answer, "error"), "data");
+	ck_assert_uint_eq(json_array_size(json_object_get(data, "problems")), 1000);
+	ck_assert_int_eq(json_integer_value(json_object_get(data, "more")), 3);
+	json_decref(answer);
+	problems_free(&problems);
+}
+END_TEST
+
 START_TEST(codes_follow_the_standard)
 {
 	ck_assert_int_eq(rpc_code_of(E_PARSE), -32700);
@@ -173,6 +189,7 @@ int main(void)
 		bad_requests_are_told,
 		a_made_request_can_be_read,
 		answers_are_lines,
+		answers_list_a_thousand_problems,
 		codes_follow_the_standard,
 	};
 
