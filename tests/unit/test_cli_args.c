@@ -128,7 +128,7 @@ static const struct {
 	{"network ad x",
 		"weft: network add: a segment is missing: flat UPLINK, vlan UPLINK [ID] or "
 		"vxlan [ID]\n"},
-	{"network shwo", "weft: network: there is no verb 'shwo'; did you mean 'show'?\n"},
+	{"network shov", "weft: network: there is no verb 'shov'; did you mean 'show'?\n"},
 	{"network s", "weft: network: 's' is short for more than one verb: show, set\n"},
 	{"network add", "weft: network add: NAME is missing\n"},
 	{"network add x mut 1400",
@@ -150,8 +150,8 @@ static const struct {
 		"weft: network add: vlan: the uplink is missing: vlan UPLINK [ID]\n"},
 	{"network add x vxlan 1 shared maybe",
 		"weft: network add: shared: 'maybe' is not true or false\n"},
-	{"network add x vxlan 1 unknown-unicast dorp",
-		"weft: network add: unknown-unicast: 'dorp' is not \"flood\" or \"drop\"; did you "
+	{"network add x vxlan 1 unknown-unicast drpo",
+		"weft: network add: unknown-unicast: 'drpo' is not \"flood\" or \"drop\"; did you "
 		"mean 'drop'?\n"},
 	{"network set x", "weft: network set: nothing to set: KEY VALUE is missing\n"},
 	{"network del", "weft: network del: NAME is missing\n"},

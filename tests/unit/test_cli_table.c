@@ -32,8 +32,8 @@ START_TEST(test_complaint)
 {
 	char text[256], small[24];
 
-	ck_assert_str_eq(word_complaint(&words, "verb", "shwo", text, sizeof(text)),
-		"there is no verb 'shwo'; did you mean 'show'?");
+	ck_assert_str_eq(word_complaint(&words, "verb", "shov", text, sizeof(text)),
+		"there is no verb 'shov'; did you mean 'show'?");
 	ck_assert_str_eq(word_complaint(&words, "verb", "xyzzy", text, sizeof(text)),
 		"there is no verb 'xyzzy'; there are: show, set, stats, vlan, vlan-transparent");
 	ck_assert_str_eq(word_complaint(&words, "key", "s", text, sizeof(text)),
