@@ -116,11 +116,11 @@ static int value_complain(struct cli *cli, const struct field *field, const char
 
 int args_value(struct cli *cli, const struct field *field, const char *word, json_t **value)
 {
-	if (strcmp(word, "default") != 0 && !value_has_form(field, word))
+	if (!value_has_form(field, word))
 		return value_complain(cli, field, word);
-	*value = config_value_from_word(field, word);
-	if (*value == NULL)
-		return cli_usage(cli, "%s: the value is not UTF-8 text", field->name);
+	// An object may be called "default".
+	*value = strcmp(word, "default") == 0 ? json_string(word)
+					      : config_value_from_word(field, word);
 	return CLI_OK;
 }
 
@@ -225,8 +225,7 @@ static int key_complain(struct cli *cli, const struct key_set *keys, const char 
 	return cli_usage(cli, "%s", word_complaint(&keys->words, "key", word, text, sizeof(text)));
 }
 
-// A list given twice grows; anything else may be given once. "default" is nothing to a new object.
-// Takes over the reference to value.
+// A list given twice grows; anything else may be given once. Takes over the reference to value.
 static int param_set(
 	struct cli *cli, const struct field *field, struct request *request, json_t *value)
 {
@@ -240,10 +239,17 @@ static int param_set(
 			json_sprintf("%s,%s", json_string_value(old), json_string_value(value)));
 	else if (old != NULL)
 		rc = cli_usage(cli, "%s: given twice", field->name);
-	else if (!json_is_null(value) || !(request->verb->flags & VERB_COMPLETE))
+	else
 		json_object_set(request->params, field->name, value);
 	json_decref(value);
 	return rc;
+}
+
+// "mtu default". A key that must be given has no default to go back to.
+static bool is_reset(const struct verb *verb, const struct field *field, const char *word)
+{
+	return (verb->flags & VERB_DEFAULT) && !(field->flags & FIELD_REQUIRED) &&
+	       strcmp(word, "default") == 0;
 }
 
 // One key with what belongs to it.
@@ -270,6 +276,8 @@ static int key_read(struct cli *cli, const struct key_set *keys, struct request 
 		value = json_string(name);
 	} else if ((word = words_next(words)) == NULL) {
 		rc = cli_usage(cli, "%s: the value is missing", field->name);
+	} else if (is_reset(request->verb, field, word)) {
+		value = json_null();
 	} else {
 		rc = args_value(cli, field, word, &value);
 	}

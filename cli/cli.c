@@ -218,12 +218,29 @@ static int verb_run(struct cli *cli, struct request *request, struct words *word
 	return rc;
 }
 
+// JSON holds nothing else.
+static bool words_are_utf8(struct cli *cli, const struct words *words)
+{
+	for (size_t i = words->at; i < words->n; i++) {
+		json_t *text = json_string(words->list[i]);
+
+		json_decref(text);
+		if (text == NULL) {
+			cli_usage(cli, "word %zu is not UTF-8 text", i + 1);
+			return false;
+		}
+	}
+	return true;
+}
+
 int cli_run(struct cli *cli, struct words *words)
 {
-	struct request request = {.command = command_find(cli, words->list[words->at])};
+	struct request request = {0};
 	int rc = CLI_OK;
 	int verb = 0;
 
+	if (words_are_utf8(cli, words))
+		request.command = command_find(cli, words->list[words->at]);
 	if (request.command == NULL)
 		return CLI_USAGE;
 	words->at++;

@@ -50,10 +50,11 @@ struct words {
 struct request;
 struct command;
 
-#define VERB_OPERAND_OPTIONAL 0x1 // the operand may be left out
-#define VERB_FIELDS	      0x2 // takes the keys of the object's field table
-#define VERB_COMPLETE	      0x4 // required keys must be given
-#define VERB_RAW	      0x8 // reads its words itself, from request->words
+#define VERB_OPERAND_OPTIONAL 0x1  // the operand may be left out
+#define VERB_FIELDS	      0x2  // takes the keys of the object's field table
+#define VERB_COMPLETE	      0x4  // required keys must be given
+#define VERB_DEFAULT	      0x8  // takes "KEY default"
+#define VERB_RAW	      0x10 // reads its words itself, from request->words
 
 #define ARG_BARE 0x80 // flag of a key in verb.keys: stands alone, has no value
 

@@ -22,12 +22,13 @@
 	}
 #define SET                                                                                        \
 	{                                                                                          \
-		.name = "set", .operand = "NAME", .flags = VERB_FIELDS, .run = object_set,         \
+		.name = "set", .operand = "NAME", .flags = VERB_FIELDS | VERB_DEFAULT,             \
+		.run = object_set,                                                                 \
 		.help = "change keys; the value default returns a key to its default"              \
 	}
 #define SET_SINGLE                                                                                 \
 	{                                                                                          \
-		.name = "set", .flags = VERB_FIELDS, .run = object_set,                            \
+		.name = "set", .flags = VERB_FIELDS | VERB_DEFAULT, .run = object_set,             \
 		.help = "change keys; the value default returns a key to its default"              \
 	}
 #define DEL                                                                                        \

@@ -47,10 +47,17 @@ static const struct {
 		"port.add {\"addresses\": [\"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\"], "
 		"\"device\": \"tap:w\", \"mac\": \"fa:16:3e:00:00:01\", \"name\": \"web\", "
 		"\"network\": \"n\"}"},
-	{"port add p network n device memif:/tmp/m,id=0 vlan default",
+	{"port add p network n device memif:/tmp/m,id=0",
 		"port.add {\"device\": \"memif:/tmp/m,id=0\", \"name\": \"p\", "
 		"\"network\": \"n\"}"},
 	{"port set web owner 'a b'", "port.set {\"name\": \"web\", \"owner\": \"a b\"}"},
+	// an object may be called default; a key that must be given can not be reset
+	{"port add p network default device tap:p",
+		"port.add {\"device\": \"tap:p\", \"name\": \"p\", \"network\": "
+		"\"default\"}"},
+	{"port set p network default", "port.set {\"name\": \"p\", \"network\": \"default\"}"},
+	{"port set default owner default", "port.set {\"name\": \"default\", \"owner\": null}"},
+	{"stats port default", "stats.get {\"attachment\": \"port default\"}"},
 	{"port show network vxlan1", "port.list {\"network\": \"vxlan1\"}"},
 	{"p sh web", "port.list {\"name\": \"web\"}"},
 	// uplinks
@@ -157,6 +164,9 @@ static const struct {
 	{"network del", "weft: network del: NAME is missing\n"},
 	{"network del x y", "weft: network del: 'y' is one word too many\n"},
 	{"port add p device tap:p", "weft: port add: network is missing\n"},
+	{"port add p network n device tap:p vlan default",
+		"weft: port add: vlan: 'default' is not an integer from 1 to 4094\n"},
+	{"port show \xff", "weft: word 3 is not UTF-8 text\n"},
 	{"port add p network n", "weft: port add: device is missing\n"},
 	{"port add p mac zz",
 		"weft: port add: mac: 'zz' is not a unicast MAC such as \"fa:16:3e:de:6e:86\"\n"},
