@@ -4,7 +4,7 @@
 -- In, from the environment: WEFT_MPPS, a number or "full"; WEFT_LENGTH, the mean length of the frames
 -- without FCS; WEFT_SECONDS; WEFT_ANNOUNCE, "yes" to send the two packets of port 1's capture first;
 -- WEFT_RESULT, a file
--- Out: a line "sent N received N" in that file
+-- Out: a line "sent N received N seconds S" in that file
 
 local WIRE_OVERHEAD = 24 -- preamble, FCS, gap between frames
 
@@ -27,6 +27,14 @@ local function rate()
 	return math.min(100, tonumber(mpps) * bits / link_mbps * 100)
 end
 
+-- Delays take longer than asked where Pktgen shares its CPU.
+local function uptime_s()
+	local file = assert(io.open("/proc/uptime"))
+	local seconds = file:read("n")
+	file:close()
+	return seconds
+end
+
 local function announce()
 	pktgen.set("1", "count", 2)
 	pktgen.start("1")
@@ -36,21 +44,26 @@ end
 
 local function run()
 	local seconds = tonumber(setting("WEFT_SECONDS"))
-	local out = assert(io.open(setting("WEFT_RESULT"), "w"))
+	local result = setting("WEFT_RESULT")
+	local out = assert(io.open(result .. ".new", "w"))
 
 	if setting("WEFT_ANNOUNCE") == "yes" then
 		announce()
 	end
 	pktgen.set("0", "rate", rate())
 	pktgen.clr()
+	local start_s = uptime_s()
 	pktgen.start("0")
 	pktgen.delay(math.floor(seconds * 1000))
 	pktgen.stop("0")
+	local took_s = uptime_s() - start_s
 	pktgen.delay(1500) -- what is on its way arrives; counters are read once a second
 	local sent = pktgen.portStats("0", "port")[0].opackets
 	local received = pktgen.portStats("1", "port")[1].ipackets
-	out:write(string.format("sent %d received %d\n", sent, received))
+	out:write(string.format("sent %d received %d seconds %.2f\n", sent, received, took_s))
 	out:close()
+	assert(os.rename(result .. ".new", result)) -- a result that is there is whole
+	pktgen.delay(1000) -- the other end goes first, if it wants to
 end
 
 pktgen.screen("off")

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machine a benchmark runs on: clock, CPUs, hugepages, children.
+
+Everything that is changed here is given back by Cleanup, also after an error or a signal.
+"""
+
+import contextlib
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+CONTROL_CPU = 0
+WORKER_CPU = 1
+HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+MEMORY_MB = 2048 # for each system under test
+
+
+class BenchError(Exception):
+    """Something that keeps a measurement from being made; its text is for the user."""
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def tsc_hz():
+    """Frequency of the time stamp counter. The kernel prints it as two bogomips a cycle."""
+    match = re.search(r"bogomips\s*:\s*([\d.]+)", read("/proc/cpuinfo"))
+    if match is None:
+        raise BenchError("/proc/cpuinfo says nothing about bogomips: not an x86 CPU?")
+    return float(match[1]) * 1e6 / 2
+
+
+def describe():
+    """What the figures depend on, in words."""
+    model = re.search(r"model name\s*:\s*(.*)", read("/proc/cpuinfo"))
+    return {
+        "cpu": model[1] if model else "unknown",
+        "cpus": os.cpu_count(),
+        "tsc_mhz": round(tsc_hz() / 1e6, 1),
+        "virtual": "hypervisor" in read("/proc/cpuinfo"),
+        "kernel": os.uname().release.split("-")[0],
+        "hugepages": hugepages_free() > 0,
+    }
+
+
+def hugepages_free():
+    try:
+        return int(read(HUGEPAGES + "free_hugepages"))
+    except OSError:
+        return 0
+
+
+class Cleanup(contextlib.ExitStack):
+    """Undoes what was done, in reverse order, also when SIGTERM or SIGHUP ends the script."""
+
+    def __enter__(self):
+        def stop(number, _frame):
+            raise SystemExit(128 + number)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self.callback(signal.signal, number, signal.signal(number, stop))
+        return super().__enter__()
+
+    def work_directory(self):
+        return self.enter_context(tempfile.TemporaryDirectory(prefix="weft-bench-"))
+
+    def hugepages(self, megabytes):
+        """Reserves what is missing of `megabytes`; False when the kernel does not have them."""
+        path = HUGEPAGES + "nr_hugepages"
+        missing = megabytes // 2 - hugepages_free()
+        if missing <= 0:
+            return True
+        if not os.access(path, os.W_OK):
+            return False
+        before = int(read(path))
+        _write(path, str(before + missing))
+        got = int(read(path)) - before
+        # others may reserve some meanwhile: only ours go back
+        self.callback(lambda: _write(path, str(max(0, int(read(path)) - got))))
+        return hugepages_free() >= megabytes // 2
+
+    def namespace(self, name):
+        run("ip", "netns", "add", name)
+        self.callback(run, "ip", "netns", "del", name)
+
+
+def _write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def run(*command, **kwargs):
+    """Runs a command that has to succeed; returns what it prints."""
+    result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False, **kwargs)
+    if result.returncode != 0:
+        raise BenchError(f"{' '.join(command)}: exit status {result.returncode}\n{result.stdout}")
+    return result.stdout
+
+
+def eal_memory(hugepages):
+    """EAL arguments for private memory without files left behind."""
+    return ["--in-memory"] if hugepages else ["--no-huge", "-m", str(MEMORY_MB)]
+
+
+class Stopwatch:
+    """CPU time of the busiest thread of a process between two moments.
+
+    A worker that spins uses its CPU all the time; where others take it away (or the hypervisor
+    does), packets per second say less than packets per second of CPU time.
+    """
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.start = self._threads()
+        self.start_s = time.monotonic()
+
+    def _threads(self):
+        threads = {}
+        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+            with contextlib.suppress(OSError): # the thread has just ended
+                threads[path] = int(read(path).split()[0])
+        return threads
+
+    def stop(self):
+        """(seconds, seconds of CPU time)"""
+        wall_s = time.monotonic() - self.start_s
+        spent = [ns - self.start.get(path, 0) for path, ns in self._threads().items()]
+        return wall_s, max(spent, default=0) / 1e9
+
+
+class Sample:
+    """Packets of a measured interval, and the time they took."""
+
+    def __init__(self, packets, wall_s, cpu_s):
+        if packets <= 0:
+            raise BenchError("no packet came through")
+        self.packets = packets
+        self.mpps = packets / wall_s / 1e6
+        self.cycles = tsc_hz() * min(cpu_s or wall_s, wall_s) / packets
+        self.stolen = max(0.0, 1 - cpu_s / wall_s) if cpu_s else 0.0
+
+
+def measure(pid, count, seconds):
+    """The growth of count() during `seconds` as a Sample."""
+    watch = Stopwatch(pid)
+    before = count()
+    time.sleep(seconds)
+    after = count()
+    wall_s, cpu_s = watch.stop()
+    return Sample(after - before, wall_s, cpu_s)
+
+
+def end_process(process, seconds=10):
+    """Ends a child that was asked to go, or has to be."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def is_root_or_exit(name):
+    if os.geteuid() != 0:
+        sys.exit(f"{name}: has to run as root (CPU pinning, hugepages, namespaces): sudo {name} …")

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""OVS-DPDK as a peer: its own database, run directory and network namespace, no service."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import mkpcap
+from host import (CONTROL_CPU, MEMORY_MB, WORKER_CPU, BenchError, end_process, measure, run)
+
+VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+SINK = "net_null_sink,no-rx=1"
+
+
+def is_installed():
+    return os.access(VSWITCHD, os.X_OK) and os.path.exists(SCHEMA)
+
+
+class Ovs:
+    """One ovsdb-server and one ovs-vswitchd with one PMD thread."""
+
+    def __init__(self, directory, namespace, hugepages):
+        self.directory = directory
+        self.namespace = namespace
+        self.env = dict(os.environ, OVS_RUNDIR=directory, OVS_LOGDIR=directory, OVS_DBDIR=directory,
+            OVS_SYSCONFDIR=directory)
+        self.db = f"unix:{directory}/db.sock"
+        self.children = []
+        try:
+            self._start(hugepages)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, hugepages):
+        database = f"{self.directory}/conf.db"
+        if os.path.exists(database):
+            os.unlink(database)
+        run("ovsdb-tool", "create", database, SCHEMA, env=self.env)
+        self._spawn("ovsdb-server", database, f"--remote=p{self.db}", f"--unixctl={self.directory}/db.ctl")
+        self._wait(lambda: os.path.exists(f"{self.directory}/db.sock"), "ovsdb-server")
+        memory = "--in-memory" if hugepages else "--no-huge"
+        size = f"other_config:dpdk-socket-mem={MEMORY_MB}" if hugepages else None
+        options = ["dpdk-init=true", f"dpdk-lcore-mask={1 << CONTROL_CPU:#x}",
+            f"pmd-cpu-mask={1 << WORKER_CPU:#x}",
+            f"dpdk-extra=--no-pci --no-telemetry {memory}" + ("" if hugepages else f" -m {MEMORY_MB}")]
+        self.vsctl("--no-wait", "init")
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".", *[f"other_config:{o}" for o in options],
+            *([size] if size else []))
+        self.vswitchd = self._spawn("ip", "netns", "exec", self.namespace, VSWITCHD, self.db,
+            f"--unixctl={self.directory}/ctl")
+        self._wait(lambda: os.path.exists(f"{self.directory}/ctl"), "ovs-vswitchd")
+        # set once the database has been read and DPDK is up, or has failed
+        self._wait(lambda: "true" in self.vsctl("get", "Open_vSwitch", ".", "dpdk_initialized"), "DPDK in OVS")
+
+    def _spawn(self, *command):
+        with open(f"{self.directory}/{len(self.children)}.log", "wb") as log:
+            child = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+        self.children.append(child)
+        return child
+
+    def _wait(self, condition, what):
+        deadline = time.monotonic() + 30
+        while not condition():
+            if time.monotonic() > deadline or any(c.poll() is not None for c in self.children):
+                raise BenchError(f"{what} does not start:\n{self._log()}")
+            time.sleep(0.02)
+
+    def _log(self):
+        with open(f"{self.directory}/{len(self.children) - 1}.log", errors="replace",
+                encoding="utf-8") as log:
+            return log.read()[-2000:]
+
+    def vsctl(self, *args):
+        return run("ovs-vsctl", "--timeout=60", f"--db={self.db}", *args, env=self.env)
+
+    def appctl(self, *args):
+        return run("ovs-appctl", "-t", f"{self.directory}/ctl", *args, env=self.env)
+
+    def bridge(self, name, *options):
+        self.vsctl("add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev",
+            "other-config:mac-table-size=1000000", "other-config:mac-aging-time=3600", *options)
+
+    def port(self, bridge, name, devargs, *options):
+        self.vsctl("add-port", bridge, name, *options, "--", "set", "Interface", name, "type=dpdk",
+            f"options:dpdk-devargs={devargs}")
+
+    def learn(self, bridge, port, vlan, macs):
+        """Static FDB entries, over one connection."""
+        sys.path.append("/usr/lib/python3/dist-packages")
+        import ovs.unixctl.client # only there with Debian's python3-openvswitch
+        error, client = ovs.unixctl.client.UnixctlClient.create(f"{self.directory}/ctl")
+        for mac in macs if not error else ():
+            error, failure, _ = client.transact("fdb/add", [bridge, port, str(vlan), mac])
+            error = error or failure
+            if error:
+                break
+        if error:
+            raise BenchError(f"fdb/add: {error}")
+        client.close()
+
+    def underlay(self, devargs):
+        """br-phy with the underlay device and our VTEP address, br-int with the tunnel."""
+        self.bridge("br-phy", f"other-config:hwaddr={mkpcap.LOCAL_VTEP_MAC}")
+        self.port("br-phy", "underlay", devargs)
+        run("ip", "-n", self.namespace, "addr", "add", f"{mkpcap.LOCAL_VTEP}/24", "dev", "br-phy")
+        run("ip", "-n", self.namespace, "link", "set", "br-phy", "up")
+        self._wait(lambda: mkpcap.LOCAL_VTEP in self.appctl("ovs/route/show"), "the underlay's route")
+        self.learn("br-phy", "underlay", 0, [mkpcap.REMOTE_VTEP_MAC])
+        self.appctl("tnl/arp/set", "br-phy", mkpcap.REMOTE_VTEP, mkpcap.REMOTE_VTEP_MAC)
+        self.vsctl("add-port", "br-int", "tunnel", "--", "set", "Interface", "tunnel", "type=vxlan",
+            f"options:remote_ip={mkpcap.REMOTE_VTEP}", f"options:local_ip={mkpcap.LOCAL_VTEP}",
+            f"options:key={mkpcap.VNI}", f"options:dst_port={mkpcap.VXLAN_PORT}")
+
+    def set_up(self, case, capture, n_macs):
+        """The bridge of a case, traffic running; returns the name of the port it leaves by."""
+        source = f"net_pcap_source,rx_pcap={capture},infinite_rx=1"
+        macs = [mkpcap.host_mac(1, i) for i in range(n_macs)]
+        self.bridge("br-int")
+        if case == "encap":
+            self.underlay(SINK)
+            self.learn("br-int", "tunnel", 0, macs)
+            self.port("br-int", "source", source)
+            return "underlay"
+        vlan = mkpcap.VID if case in ("push", "pop") else 0
+        if case == "push":
+            self.port("br-int", "sink", SINK)
+            options = [f"tag={vlan}"]
+        elif case == "pop":
+            self.port("br-int", "sink", SINK, f"tag={vlan}")
+            options = [f"trunks={vlan}"]
+        else:
+            self.port("br-int", "sink", SINK)
+            options = []
+        self.learn("br-int", "sink", vlan, macs)
+        if case == "decap":
+            self.underlay(source)
+        else:
+            self.port("br-int", "source", source, *options)
+        return "sink"
+
+    def sent(self, port):
+        """Packets that a port's device has sent."""
+        shown = self.appctl("dpctl/show", "-s")
+        match = re.search(rf"port \d+: {port} .*?TX packets:(\d+)", shown, re.DOTALL)
+        if match is None:
+            raise BenchError(f"OVS does not count port {port}:\n{shown}")
+        return int(match[1])
+
+    def close(self):
+        if os.path.exists(f"{self.directory}/ctl"):
+            subprocess.run(["ovs-appctl", "-t", f"{self.directory}/ctl", "exit", "--cleanup"],
+                env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False)
+        for child in reversed(self.children):
+            if child is not self.children[-1] or len(self.children) == 1:
+                child.terminate()
+            end_process(child)
+        self.children = []
+
+
+def replay(case, capture, n_macs, where, seconds):
+    """One case; where = (directory, namespace, hugepages)."""
+    ovs = Ovs(*where)
+    try:
+        port = ovs.set_up(case, capture, n_macs)
+        time.sleep(8 if n_macs > 10000 else 1.5)
+        return measure(ovs.vswitchd.pid, lambda: ovs.sent(port), seconds)
+    finally:
+        ovs.close()

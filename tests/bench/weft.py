@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""weftd under test: its configuration for each case, and its control socket."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import mkpcap
+from host import WORKER_CPU, BenchError, end_process, measure, run
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+SINK = "vdev:net_null_sink,no-rx=1"
+MAX_LOSS = 0.0001
+
+
+def binary():
+    """$WEFT_BUILD, or the tree's own build directory; built when there is none."""
+    build = os.path.abspath(os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build")))
+    path = os.path.join(build, "datapath/weftd")
+    if not os.path.exists(path):
+        print(f"building {build}", file=sys.stderr)
+        if not os.path.exists(os.path.join(build, "build.ninja")):
+            run("meson", "setup", build, ROOT)
+        run("ninja", "-C", build, "datapath/weftd")
+    return path
+
+
+def base_document(segments):
+    return {
+        "workers": {"cores": str(WORKER_CPU), "idle": "spin"},
+        "uplinks": {},
+        "networks": {"bench": {"segments": segments, "fdb-limit": 1048576}},
+        "ports": {},
+        "fdb": {},
+    }
+
+
+def document(case, source, sink, n_macs, udp_checksum=False):
+    """The configuration of a case between two devices."""
+    vid, vni = mkpcap.VID, mkpcap.VNI
+    vlan = {"type": "vlan", "uplink": "trunk", "id": vid}
+    port_in = {"network": "bench", "device": source}
+    port_out = {"network": "bench", "device": sink}
+    place = {"port": "out"}
+    if case == "l2":
+        doc = base_document([{"type": "flat", "uplink": "flat"}])
+        doc["uplinks"]["flat"] = {"device": source}
+        doc["ports"]["out"] = port_out
+    elif case == "pop":
+        doc = base_document([vlan])
+        doc["uplinks"]["trunk"] = {"device": source, "vlans": str(vid)}
+        doc["ports"]["out"] = port_out
+    elif case == "push":
+        doc = base_document([vlan])
+        doc["uplinks"]["trunk"] = {"device": sink, "vlans": str(vid)}
+        doc["ports"]["in"] = port_in
+        place = {"uplink": "trunk"}
+    else:
+        doc = base_document([{"type": "vxlan", "id": vni}])
+        doc["tunnel"] = {"uplink": "underlay", "remotes": [mkpcap.REMOTE_VTEP],
+            "port": mkpcap.VXLAN_PORT, "udp-checksum": udp_checksum}
+        underlay = sink if case == "encap" else source
+        doc["uplinks"]["underlay"] = {"device": underlay, "address": f"{mkpcap.LOCAL_VTEP}/24"}
+        if case == "decap":
+            doc["ports"]["out"] = port_out
+        else:
+            doc["ports"]["in"] = port_in
+            place = {"remote": mkpcap.REMOTE_VTEP}
+    for i in range(n_macs):
+        doc["fdb"][f"bench/{mkpcap.host_mac(1, i)}"] = place
+    return doc
+
+
+def way_out(case):
+    """The attachment that the packets of a case leave by."""
+    return {"push": f"trunk.{mkpcap.VID}", "encap": f"vxlan.{mkpcap.VNI}"}.get(case, "port out")
+
+
+class Weft:
+    """One weftd, started with a document."""
+
+    def __init__(self, directory, doc):
+        self.path = f"{directory}/weft.sock"
+        self.log = f"{directory}/weft.log"
+        config = f"{directory}/weft.json"
+        with open(config, "w", encoding="ascii") as file:
+            json.dump(doc, file)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([binary(), "-c", config, "-s", self.path],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self):
+        deadline = time.monotonic() + 60
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        while True:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"weftd does not start:\n{self._tail()}")
+            try:
+                self.socket.connect(self.path)
+                break
+            except OSError: # not there yet, or left by the one before
+                time.sleep(0.02)
+        self.lines = self.socket.makefile("r", encoding="utf-8")
+        self.call("status.get")
+
+    def _tail(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()[-2000:]
+
+    def call(self, method, **params):
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        try:
+            self.socket.sendall(json.dumps(request).encode() + b"\n")
+            line = self.lines.readline()
+        except OSError:
+            line = ""
+        if not line:
+            end_process(self.process)
+            raise BenchError(f"weftd has ended with status {self.process.returncode}:\n{self._tail()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise BenchError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def attachments(self):
+        return {a["name"]: a for a in self.call("stats.get")["attachments"]}
+
+    def drops(self):
+        """{reason: packets} since the start."""
+        return {d["reason"]: d["packets"] for d in self.call("drops.get")}
+
+    def learned(self):
+        return self.call("status.get")["fdb"]["entries"]
+
+    def wait_learned(self, n, seconds=30):
+        deadline = time.monotonic() + seconds
+        while self.learned() < n:
+            if time.monotonic() > deadline:
+                raise BenchError(f"weft has learned {self.learned()} MACs of {n}")
+            time.sleep(0.05)
+
+    def close(self):
+        self.process.terminate()
+        end_process(self.process)
+        if hasattr(self, "socket"):
+            self.socket.close()
+
+
+def grown(before, after):
+    """Drops between two looks, by reason."""
+    return {reason: n - before.get(reason, 0) for reason, n in after.items() if n > before.get(reason, 0)}
+
+
+def replay(case, capture, n_macs, directory, seconds, udp_checksum=False):
+    """One case through weft. Fails when what was measured is not what was meant."""
+    sink = SINK
+    if case == "encap":
+        # an underlay that reads the remote's ARP packets once, then only sends
+        sink = "pcap:" + mkpcap.make(os.path.dirname(capture), mkpcap.Capture("arp"))
+    source = f"pcap:{capture},infinite_rx=1"
+    weft = Weft(directory, document(case, source, sink, n_macs, udp_checksum))
+    leaves = way_out(case)
+    try:
+        weft.wait_learned(2 * n_macs)
+        time.sleep(0.3)
+        before = weft.drops()
+        sample = measure(weft.process.pid, lambda: weft.attachments()[leaves]["tx"], seconds)
+        drops = grown(before, weft.drops())
+        if sum(drops.values()) > sample.packets * MAX_LOSS:
+            raise BenchError(f"weft dropped packets: {drops}, and sent {sample.packets}")
+        return sample
+    finally:
+        weft.close()
