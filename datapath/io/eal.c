@@ -12,6 +12,7 @@
 #include <rte_errno.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 
 #include "base/log.h"
 #include "io/dpdk_log.h"
@@ -19,6 +20,8 @@
 #define LOG_MODULE "eal"
 
 #define HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-"
+
+#define NO_PCI_DEVICE "ffff:ff:1f.7"
 
 #define BUFFERS_BASE	   8192 // held by control, in the rings between threads, on their way
 #define BUFFERS_PER_WORKER 2048 // caches, transmit buffers, copies
@@ -79,18 +82,25 @@ int eal_start(const struct memory_plan *plan, const char *cpus, bool pci)
 	snprintf(lcores, sizeof(lcores), "--lcores=0@(%s)", cpus);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=weft-%d", getpid());
 	snprintf(megabytes, sizeof(megabytes), "%" PRIu32, plan->megabytes);
-	args[n++] = (char[]){"weftd"};
+	args[n++] = "weftd";
 	args[n++] = lcores;
 	args[n++] = prefix;
-	args[n++] = (char[]){"--in-memory"};
-	args[n++] = (char[]){"--no-telemetry"};
-	if (!plan->huge_pages) {
-		args[n++] = (char[]){"--no-huge"};
-		args[n++] = (char[]){"-m"};
+	args[n++] = "--no-shconf";
+	args[n++] = "--no-telemetry";
+	if (plan->huge_pages) {
+		args[n++] =
+			"--in-memory"; // leaves no files behind; DPDK refuses it for normal pages
+	} else {
+		args[n++] = "--no-huge";
+		args[n++] = "-m";
 		args[n++] = megabytes;
 	}
-	if (!pci)
-		args[n++] = (char[]){"--no-pci"};
+	if (pci) { // none of the machine's devices is ours until it is opened
+		args[n++] = "-a";
+		args[n++] = NO_PCI_DEVICE;
+	} else {
+		args[n++] = "--no-pci";
+	}
 	dpdk_log_route();
 	if (rte_eal_init(n, args) < 0) {
 		log_error("DPDK does not start error=\"%s\"", rte_strerror(rte_errno));
@@ -99,10 +109,35 @@ int eal_start(const struct memory_plan *plan, const char *cpus, bool pci)
 	return 0;
 }
 
+// As rte_pktmbuf_pool_create(), but for normal pages without the wish to have every buffer within
+// one of them: that would put one buffer into each, all at the same offset, so that their headers
+// would fight for the same few lines of the cache.
+static struct rte_mempool *pool_new(const struct memory_plan *plan)
+{
+	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = plan->data_room};
+	unsigned flags = plan->huge_pages ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+	struct rte_mempool *pool = rte_mempool_create_empty("packets", plan->n_buffers,
+		sizeof(struct rte_mbuf) + plan->data_room, CACHE_SIZE, sizeof(room), SOCKET_ID_ANY,
+		flags);
+	int ret;
+
+	if (pool == NULL)
+		return NULL;
+	rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	rte_pktmbuf_pool_init(pool, &room);
+	ret = rte_mempool_populate_default(pool);
+	if (ret < 0) {
+		rte_mempool_free(pool);
+		rte_errno = -ret;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
 struct rte_mempool *eal_pool_new(const struct memory_plan *plan)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-		"packets", plan->n_buffers, CACHE_SIZE, 0, plan->data_room, SOCKET_ID_ANY);
+	struct rte_mempool *pool = pool_new(plan);
 
 	if (pool == NULL)
 		log_error("no memory for packet buffers buffers=%" PRIu32 " total_mib=%" PRIu32

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include <rte_dev.h>
-#include <rte_errno.h>
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 
 #include "base/log.h"
@@ -44,6 +44,7 @@ struct opening {
 	struct problems *problems;
 	struct rte_eth_dev_info info;
 	uint16_t max_queues;
+	const char *hint; // what may help when it fails; NULL: nothing
 	char devargs[1024];
 };
 
@@ -83,8 +84,8 @@ static int fail(struct opening *o, int error, const char *what)
 
 	if (reason[0] == '\0') // -1 is what drivers return that do not care to say why
 		reason = error == -1 ? "the driver gives no reason" : strerror(-error);
-	problem_add(o->problems, E_DEV_OPEN, o->path, "can not open \"%s\": %s: %s",
-		o->request->text, what, reason);
+	problem_add(o->problems, E_DEV_OPEN, o->path, "can not open \"%s\": %s: %s%s",
+		o->request->text, what, reason, o->hint != NULL ? o->hint : "");
 	return error;
 }
 
@@ -123,6 +124,8 @@ static int probe(struct opening *o)
 	ret = rte_dev_probe(o->devargs);
 	if (ret == -EEXIST)
 		return fail(o, ret, "a device of that name is open already");
+	if (ret == -EFAULT)
+		return fail(o, ret, "this build of DPDK has no driver for it");
 	if (ret < 0)
 		return fail(o, ret, "DPDK can not make the device");
 	ret = find_port(o);
@@ -343,7 +346,8 @@ static int vdev_open(struct device *device, const struct device_request *request
 static int pci_open(struct device *device, const struct device_request *request, const char *path,
 	struct problems *problems)
 {
-	struct opening o = {device, request, path, problems, .max_queues = UINT16_MAX};
+	struct opening o = {device, request, path, problems, .max_queues = UINT16_MAX,
+		.hint = "; is it bound to vfio-pci? dpdk-devbind.py --status tells"};
 	const char *domain = strlen(request->name) < sizeof("0000:00:00.0") - 1 ? "0000:" : "";
 	char sysfs[128];
 
@@ -353,6 +357,14 @@ static int pci_open(struct device *device, const struct device_request *request,
 			"can not open \"%s\": this machine has no PCI device %s%s (lspci -D lists "
 			"those there are)",
 			request->text, domain, request->name);
+		return -ENODEV;
+	}
+	if (!rte_eal_has_pci()) {
+		problem_add(problems, E_DEV_OPEN, path,
+			"can not open \"%s\": weftd looked for no PCI devices as it was started "
+			"with "
+			"none in its configuration; save the configuration and restart it",
+			request->text);
 		return -ENODEV;
 	}
 	if (set_devargs(&o, "%s%s%s%s", domain, request->name,

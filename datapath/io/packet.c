@@ -134,6 +134,11 @@ static uint16_t packet_rx_burst(
 		} else {
 			q->rx_errors++;
 			rte_pktmbuf_free(m);
+			log_limited(LOG_LEVEL_WARN, 60,
+				"a frame longer than the MTU was dropped: if the sender is a "
+				"kernel on "
+				"this machine, ethtool -K ITS-INTERFACE tso off gso off device=%s",
+				device->text);
 		}
 		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		q->next = (q->next + 1) % N_FRAMES;
