@@ -179,13 +179,18 @@ class Namespace:
     def has(self, ifname):
         return ifname in re.findall(r"^\d+: ([^:@]+)", self.run("ip", "link", "show"), re.M)
 
-    def ping(self, address, *options, count=3, size=None, df=False, timeout=5):
-        """True when all echo requests are answered. The first may wait for ARP on both sides."""
-        command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.05", "-W", "1", *options]
+    def ping(self, address, *options, count=3, size=None, df=False, patience=3):
+        """True when all echo requests are answered, the last within `patience` seconds. The first may
+        wait for ARP on both sides."""
+        command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.05", "-W", str(patience), *options]
         command += ["-s", str(size)] if size is not None else []
         command += ["-M", "do" if df else "dont"]
-        text = self.run(*command, address, check=False, timeout=timeout + count)
+        text = self.run(*command, address, check=False)
         return f"{count} packets transmitted, {count} received" in text
+
+    def unreachable(self, address, **options):
+        """True when an echo request is not answered."""
+        return not self.ping(address, count=1, patience=0.5, **options)
 
     def start_ping(self, address, *options, count=1000, interval=0.002):
         command = ["ping", "-n", "-c", str(count), "-i", str(interval), "-W", "1", *options]

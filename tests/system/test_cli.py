@@ -40,7 +40,7 @@ def test_network_by_hand(empty):
     assert "worker" in empty.cli("status").lower()
 
     empty.cli("port", "set", "a", "admin-state", "down")
-    assert not a.ping("10.0.0.2", count=1)
+    assert a.unreachable("10.0.0.2")
     assert "port_down" in empty.cli("drops")
     empty.cli("port", "set", "a", "admin-state", "default")
     assert a.ping("10.0.0.2")

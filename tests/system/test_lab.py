@@ -62,12 +62,12 @@ def test_kill_leaves_nothing_after_the_next_start():
 
 
 def test_capture_shows_tags_and_direction(lab):
-    a, b = lab.ns("a"), lab.ns("b")
+    a, b = lab.ns("a"), lab.instance("b", "10.0.0.2")
     lab.veth(a, "eth0", b, "eth0")
+    b.configure()
     inward, both = Capture(b), Capture(b, outgoing=True)
-    arp = ARP(pdst="10.0.0.1")
-    Port(a).send(Ether(dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=1001, prio=3) / arp)
-    Port(b).send(Ether(dst="ff:ff:ff:ff:ff:ff") / arp)
+    Port(a).send(Ether(dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=1001, prio=3) / ARP(pdst="10.0.0.1"))
+    b.announce()
     frame, = inward.wait(lambda p: ARP in p, "ARP")
     assert frame[Dot1Q].vlan == 1001 and frame[Dot1Q].prio == 3
     both.wait(lambda p: ARP in p, "ARP", n=2)
@@ -83,7 +83,7 @@ def test_vlan_hosts_meet_in_their_vlan_only(lab):
         host.configure()
     capture = Capture(wire, "p0")
     assert hosts[0].ping("10.0.0.2", size=1472, df=True)
-    assert not hosts[0].ping("10.0.0.3", count=1)
+    assert hosts[0].unreachable("10.0.0.3")
     assert {p[Dot1Q].vlan for p in capture.matching(lambda p: Dot1Q in p)} == {1001}
 
 
