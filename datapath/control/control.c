@@ -22,10 +22,8 @@
 
 struct control *control_new(struct tables *tables)
 {
-	struct control *control = calloc(1, sizeof(*control));
+	struct control *control = ledger_alloc(sizeof(*control));
 
-	if (control == NULL)
-		return NULL;
 	control->tables = tables;
 	control->start_ns = clock_now_ns();
 	control->slowpath = slowpath_new(tables);

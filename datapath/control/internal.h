@@ -122,6 +122,9 @@ void commit_empty(struct control *control);
 
 // ---- ledger.c ----------------------------------------------------------------------------------
 
+// Zeroed memory for something with counters in it: they are aligned to cache lines, calloc() is
+// not.
+void *ledger_alloc(size_t size);
 // Folds the counters of a released attachment id into `retired`.
 void ledger_retire(struct control *control, uint16_t attachment);
 // What the owner of an attachment id has counted, over all workers and control.
