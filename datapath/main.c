@@ -73,12 +73,13 @@ struct daemon {
 
 // ---- configuration file -----------------------------------------------------------------------
 
-static void report(const struct options *o, const struct problems *problems)
+// `where`: the file or socket that the problems are about.
+static void report(const char *where, const struct problems *problems)
 {
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct problem *p = &problems->list[i];
 
-		log_error("%s: %s%s%s [%s]", o->config, p->path, p->path[0] != '\0' ? ": " : "",
+		log_error("%s: %s%s%s [%s]", where, p->path, p->path[0] != '\0' ? ": " : "",
 			p->text, error_symbol_name(p->symbol));
 	}
 }
@@ -215,8 +216,12 @@ static int start_dpdk(struct daemon *d, const struct model *model)
 	return d->pool == NULL ? -ENOMEM : 0;
 }
 
-static int start_control(struct daemon *d, const json_t *document, struct problems *problems)
+static int start_control(struct daemon *d, const json_t *document)
 {
+	struct problems problems = PROBLEMS_INIT;
+	const char *where = d->options.socket;
+	int ret = -EBUSY;
+
 	io_register();
 	d->tables = tables_new(d->cpus.n, d->pool);
 	if (d->tables == NULL) {
@@ -232,10 +237,14 @@ static int start_control(struct daemon *d, const json_t *document, struct proble
 	control_set_file(d->control, d->options.config);
 	control_set_cpus(d->control, d->cpus.cpus);
 	// before the devices: a second daemon on this socket must not touch those of the first
-	d->server = server_new(d->control, d->events, d->options.socket, problems);
-	if (d->server == NULL)
-		return -EBUSY;
-	return control_commit(d->control, document, problems);
+	d->server = server_new(d->control, d->events, d->options.socket, &problems);
+	if (d->server != NULL) {
+		where = d->options.config;
+		ret = control_commit(d->control, document, &problems);
+	}
+	report(where, &problems);
+	problems_free(&problems);
+	return ret;
 }
 
 static bool wants_spin(const struct daemon *d)
@@ -285,7 +294,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 		log_error("the configuration in force stays as it is file=%s problems=%zu",
 			d->options.config, problems.n);
 	}
-	report(&d->options, &problems);
+	report(d->options.config, &problems);
 	problems_free(&problems);
 	json_decref(document);
 }
@@ -328,20 +337,17 @@ static int run_events(struct daemon *d)
 // Returns the exit code.
 static int run(struct daemon *d, const struct model *model, const json_t *document)
 {
-	struct problems problems = PROBLEMS_INIT;
 	int code = EXIT_MACHINE;
 
 	if (start_dpdk(d, model) < 0)
 		return EXIT_MACHINE;
-	if (start_control(d, document, &problems) == 0) {
+	if (start_control(d, document) == 0) {
 		d->workers = workers_start(d->tables, &d->cpus, wants_spin(d));
 		if (d->workers == NULL)
 			log_error("a worker can not be started error=\"%s\"", strerror(errno));
 		else if (run_events(d) == 0)
 			code = EXIT_SUCCESS;
 	}
-	report(&d->options, &problems);
-	problems_free(&problems);
 	stop(d);
 	return code;
 }
@@ -412,7 +418,7 @@ int main(int argc, char **argv)
 	document = load_document(&d.options, &problems);
 	if (document != NULL)
 		model = check_document(document, &d.cpus, &problems);
-	report(&d.options, &problems);
+	report(d.options.config, &problems);
 	if (problems.n > 0)
 		code = EXIT_CONFIG;
 	else if (d.options.check)
