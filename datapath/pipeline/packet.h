@@ -101,6 +101,21 @@ static inline bool is_tag(uint16_t ethertype)
 	return ethertype == ETHER_TYPE_VLAN || ethertype == ETHER_TYPE_QINQ;
 }
 
+// Offset of what the frame carries, and its ethertype: below tags that are part of the frame, as
+// far as two go.
+static inline uint16_t packet_l3(const struct packet *p, uint16_t *ethertype)
+{
+	uint16_t l3 = ETHERNET_LEN;
+
+	*ethertype = p->ethertype;
+	while (is_tag(*ethertype) && l3 < ETHERNET_LEN + 2 * VLAN_TAG_LEN &&
+		l3 + VLAN_TAG_LEN <= p->len) {
+		l3 += VLAN_TAG_LEN;
+		*ethertype = load_be16(p->frame + l3 - 2);
+	}
+	return l3;
+}
+
 // Makes the frame start `n` bytes later.
 static inline void packet_advance(struct packet *p, uint16_t n)
 {

@@ -108,14 +108,12 @@ static bool passes_tags(const struct worker_ctx *ctx, const struct attachment *a
 	       (attachment->kind != ATTACHMENT_PORT && (network->flags & NETWORK_VLAN_TRANSPARENT));
 }
 
-// P5b: what is below tags counts, as far as two tags go.
+// P5b: what is below tags counts.
 static bool is_common_ethertype(const struct packet *p)
 {
-	uint16_t ethertype = p->ethertype;
+	uint16_t ethertype;
 
-	for (uint16_t at = 16; is_tag(ethertype) && at <= 20 && at + 2 <= p->len;
-		at += VLAN_TAG_LEN)
-		ethertype = load_be16(p->frame + at);
+	packet_l3(p, &ethertype);
 	return ethertype == ETHER_TYPE_IPV4 || ethertype == ETHER_TYPE_IPV6 ||
 	       ethertype == ETHER_TYPE_ARP;
 }
@@ -141,7 +139,7 @@ static inline enum drop_reason check(
 	if (unlikely((network->flags & NETWORK_DROP_OTHER_ETHERTYPES) && !is_common_ethertype(p)))
 		return DROP_ETHERTYPE;
 	if (unlikely(p->outer_ecn & ECN_ECT1) && // ECT(1) or CE: the others change nothing
-		!ecn_decapsulate(p->frame, p->len, p->ethertype, p->outer_ecn))
+		!ecn_decapsulate(p))
 		return DROP_VXLAN_ECN;
 	return N_DROP_REASONS;
 }
