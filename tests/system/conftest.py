@@ -12,10 +12,10 @@ from topology import Pair
 
 
 def pytest_configure(config):
-    # Ctrl-C already unwinds fixtures; make a polite kill do the same.
-    def interrupted(signum, frame):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, interrupted)
+    # Ctrl-C unwinds fixtures (also in the background of a script, where it is ignored at first); make
+    # a polite kill do the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_sessionstart(session):
