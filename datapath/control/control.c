@@ -158,6 +158,7 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	ids_poll(control->networks, rcu, now_ns, network_release, control);
 	ids_poll(control->domains, rcu, now_ns, domain_release, control);
 	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
+	entries_poll(control, now_ns);
 	sample_loads(control, now_ns);
 	if (again)
 		control->busy_polls = BUSY_POLLS;

@@ -54,6 +54,8 @@ struct control {
 
 	struct static_entry *statics; // sorted by key
 	size_t n_statics;
+	bool statics_missing;	   // some found no room in the table
+	uint64_t statics_retry_ns; // when to try again
 
 	// What an attachment id had counted before its present owner (NULL: nothing), and the sum
 	// of what owners that are gone have counted: counters only grow, their writers are workers.
@@ -109,6 +111,8 @@ struct ip_addr underlay_address(const struct model *model);
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model);
 // Forgets what was learned at an attachment; its static entries stay.
 void entries_flush(struct control *control, uint16_t attachment);
+// Tries again what found no room.
+void entries_poll(struct control *control, uint64_t now_ns);
 
 // ---- commit.c ----------------------------------------------------------------------------------
 
