@@ -75,6 +75,8 @@ void stage_flood(struct worker_ctx *ctx, struct burst *burst)
 {
 	uint16_t kept = 0;
 
+	if (ctx->n_flood == 0)
+		return;
 	for (uint16_t i = 0; i < burst->n; i++) {
 		struct packet *p = &burst->packets[i];
 
