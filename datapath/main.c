@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ static const char help[] =
 	"  -c, --config FILE     configuration to start with (JSON, see weft.conf(5))\n"
 	"  -s, --socket SOCKET   control socket, default " DEFAULT_SOCKET "\n"
 	"      --log-level L     error, warn, info (default) or debug\n"
+	"      --no-huge         do not use huge pages, even if there are some\n"
 	"      --check           only say whether FILE is right, opening no device\n"
 	"      --version         print the version\n"
 	"  -h, --help            print this\n"
@@ -58,10 +60,12 @@ struct options {
 	const char *config;
 	const char *socket;
 	bool check;
+	bool no_huge;
 };
 
 struct daemon {
 	struct options options;
+	char **argv;
 	struct worker_cpus cpus;
 	struct tables *tables;
 	struct rte_mempool *pool;
@@ -200,6 +204,27 @@ static bool uses_pci(const struct model *model)
 
 // ---- up and down ------------------------------------------------------------------------------
 
+// Others can take huge pages between our look at them and our use of them, and DPDK can be started
+// only once in the life of a program. Returns only when that fails.
+static void start_again_without_huge_pages(char **argv)
+{
+	size_t n = 0;
+	char **longer;
+
+	while (argv[n] != NULL)
+		n++;
+	longer = calloc(n + 2, sizeof(*longer));
+	if (longer == NULL)
+		return;
+	memcpy(longer, argv, n * sizeof(*longer));
+	longer[n] = "--no-huge";
+	log_warn("the huge pages were taken by others meanwhile, starting again with normal ones");
+	rte_eal_cleanup();
+	close_range(3, UINT_MAX, 0); // DPDK's memory files would keep what it got
+	execv("/proc/self/exe", longer);
+	free(longer);
+}
+
 // Keeps this thread, and those that DPDK starts, off the workers' CPUs; then starts DPDK.
 static int start_dpdk(struct daemon *d, const struct model *model)
 {
@@ -208,11 +233,14 @@ static int start_dpdk(struct daemon *d, const struct model *model)
 	char cpus[128];
 
 	compute_need(model, d->cpus.n, &need);
+	need.no_huge_pages = d->options.no_huge;
 	memory_plan(&need, &plan);
 	worker_cpus_leave(&d->cpus, cpus, sizeof(cpus));
 	if (eal_start(&plan, cpus, uses_pci(model)) < 0)
 		return -EIO;
 	d->pool = eal_pool_new(&plan);
+	if (d->pool == NULL && plan.huge_pages)
+		start_again_without_huge_pages(d->argv);
 	return d->pool == NULL ? -ENOMEM : 0;
 }
 
@@ -357,11 +385,12 @@ static int run(struct daemon *d, const struct model *model, const json_t *docume
 // Returns -1 to go on, else the exit code.
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { OPTION_LOG_LEVEL = 256, OPTION_CHECK, OPTION_VERSION };
+	enum { OPTION_LOG_LEVEL = 256, OPTION_NO_HUGE, OPTION_CHECK, OPTION_VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, 's'},
 		{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+		{"no-huge", no_argument, NULL, OPTION_NO_HUGE},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, 'h'},
@@ -377,6 +406,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->socket = optarg;
 		} else if (c == OPTION_CHECK) {
 			o->check = true;
+		} else if (c == OPTION_NO_HUGE) {
+			o->no_huge = true;
 		} else if (c == 'h') {
 			fputs(help, stdout);
 			return EXIT_SUCCESS;
@@ -406,7 +437,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.options.socket = DEFAULT_SOCKET};
+	struct daemon d = {.argv = argv, .options.socket = DEFAULT_SOCKET};
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = NULL;
 	json_t *document;
