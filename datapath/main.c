@@ -66,6 +66,7 @@ struct options {
 struct daemon {
 	struct options options;
 	char **argv;
+	cpu_set_t usable; // CPUs this process was started on
 	struct worker_cpus cpus;
 	struct tables *tables;
 	struct rte_mempool *pool;
@@ -206,20 +207,21 @@ static bool uses_pci(const struct model *model)
 
 // Others can take huge pages between our look at them and our use of them, and DPDK can be started
 // only once in the life of a program. Returns only when that fails.
-static void start_again_without_huge_pages(char **argv)
+static void start_again_without_huge_pages(const struct daemon *d)
 {
 	size_t n = 0;
 	char **longer;
 
-	while (argv[n] != NULL)
+	while (d->argv[n] != NULL)
 		n++;
 	longer = calloc(n + 2, sizeof(*longer));
 	if (longer == NULL)
 		return;
-	memcpy(longer, argv, n * sizeof(*longer));
+	memcpy(longer, d->argv, n * sizeof(*longer));
 	longer[n] = "--no-huge";
 	log_warn("the huge pages were taken by others meanwhile, starting again with normal ones");
 	rte_eal_cleanup();
+	sched_setaffinity(0, sizeof(d->usable), &d->usable);
 	close_range(3, UINT_MAX, 0); // DPDK's memory files would keep what it got
 	execv("/proc/self/exe", longer);
 	free(longer);
@@ -240,7 +242,7 @@ static int start_dpdk(struct daemon *d, const struct model *model)
 		return -EIO;
 	d->pool = eal_pool_new(&plan);
 	if (d->pool == NULL && plan.huge_pages)
-		start_again_without_huge_pages(d->argv);
+		start_again_without_huge_pages(d);
 	return d->pool == NULL ? -ENOMEM : 0;
 }
 
@@ -446,6 +448,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
+	sched_getaffinity(0, sizeof(d.usable), &d.usable);
 	document = load_document(&d.options, &problems);
 	if (document != NULL)
 		model = check_document(document, &d.cpus, &problems);
