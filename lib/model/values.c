@@ -109,7 +109,8 @@ static int set_word(const struct field *field, void *object, const char *text)
 	return -EINVAL;
 }
 
-// "driver:name[,key=value]": the form only; what drivers there are, and that some take an empty name
+// "driver:name[,key=value]": the form only; what drivers there are, and that some take an empty
+// name
 // ("pcap:,out.pcap"), is known to the daemon.
 static bool device_valid(const char *text)
 {
