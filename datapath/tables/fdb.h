@@ -35,7 +35,7 @@
 #define FDB_GENERATION_MASK  0x3fffu
 #define FDB_STATIC	     0x40000000u
 #define FDB_OVERFLOW	     0x80000000u
-#define FDB_PROBES	     8
+#define FDB_PROBES	     16
 #define FDB_NO_GENERATION    0xffffu // of location 0: equal to none
 
 struct fdb_bucket {
