@@ -2,7 +2,6 @@
 """Fixtures of the system tests. They need root; everything happens in network namespaces."""
 
 import os
-import signal
 
 import pytest
 
@@ -12,10 +11,7 @@ from topology import Pair
 
 
 def pytest_configure(config):
-    # Ctrl-C unwinds fixtures (also in the background of a script, where it is ignored at first); make
-    # a polite kill do the same.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    netlab.interruptible()
 
 
 def pytest_sessionstart(session):
