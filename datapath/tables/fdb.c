@@ -455,10 +455,12 @@ static bool domain_full(struct fdb *fdb, uint16_t domain, uint32_t limit)
 	return domain_full(fdb, domain, limit);
 }
 
-enum fdb_result fdb_learn(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16_t location,
-	uint32_t now_s, uint32_t network_limit, uint32_t location_limit)
+enum fdb_result fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting,
+	uint32_t network_limit, uint32_t location_limit)
 {
-	struct item item = {fdb_key(domain, mac), fdb_value(fdb, location), now_s};
+	uint16_t domain = sighting->domain, location = sighting->location;
+	struct item item = {
+		fdb_key(domain, sighting->mac), fdb_value(fdb, location), sighting->seen_s};
 	struct place at = find_live(fdb, item.key);
 
 	if (fdb->writer->domains[domain].flushed)
@@ -469,7 +471,7 @@ enum fdb_result fdb_learn(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16
 		if (value & FDB_STATIC)
 			return FDB_KEPT;
 		if (fdb_location(value) == location) {
-			fdb_refresh(&at.bucket->seen_s[at.slot], now_s);
+			fdb_refresh(&at.bucket->seen_s[at.slot], sighting->seen_s);
 			return FDB_REFRESHED;
 		}
 		if (location_full(fdb, location, location_limit))

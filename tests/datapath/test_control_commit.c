@@ -314,7 +314,9 @@ START_TEST(full_table_takes_static_entries_later)
 	// A MAC whose buckets are taken is not learned; others are.
 	for (uint64_t mac = 1; fdb_count(env.tables->fdb) < MAX_FDB_ENTRIES; mac++) {
 		ck_assert_uint_lt(mac, 2 * MAX_FDB_ENTRIES);
-		fdb_learn(env.tables->fdb, domain, 0x020000000000 + mac, a, 1, MAX_FDB_ENTRIES, 0);
+		fdb_learn(env.tables->fdb,
+			&(struct fdb_sighting){0x020000000000 + mac, domain, a, 1}, MAX_FDB_ENTRIES,
+			0);
 	}
 	env_call("port.add", "{'name': 'c', 'network': 'vlan1001', 'device': 'fake:c',"
 			     " 'mac': '" MAC_X "'}");

@@ -35,7 +35,7 @@ static void stop(void)
 
 static enum fdb_result learn(uint64_t mac, uint16_t location, uint32_t now_s)
 {
-	return fdb_learn(fdb, DOMAIN, mac, location, now_s, 0, 0);
+	return fdb_learn(fdb, &(struct fdb_sighting){mac, DOMAIN, location, now_s}, 0, 0);
 }
 
 // As a worker looks it up.
@@ -205,17 +205,24 @@ END_TEST
 START_TEST(limits)
 {
 	start();
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC, PORT, 1, 2, 0), FDB_ADDED);
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC + 1, OTHER, 1, 2, 0), FDB_ADDED);
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC + 2, PORT, 1, 2, 0), FDB_FULL);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC, DOMAIN, PORT, 1}, 2, 0), FDB_ADDED);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC + 1, DOMAIN, OTHER, 1}, 2, 0), FDB_ADDED);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC + 2, DOMAIN, PORT, 1}, 2, 0), FDB_FULL);
 	ck_assert_uint_eq(lookup(DOMAIN, MAC + 2), 0);
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN + 1, MAC, PORT, 1, 2, 0), FDB_ADDED);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC, DOMAIN + 1, PORT, 1}, 2, 0), FDB_ADDED);
 	// A move adds nothing to the network, but to the place.
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC + 1, PORT, 1, 2, 2), FDB_FULL);
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC + 1, REMOTE, 1, 2, 2), FDB_MOVED);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC + 1, DOMAIN, PORT, 1}, 2, 2), FDB_FULL);
+	ck_assert_int_eq(fdb_learn(fdb, &(struct fdb_sighting){MAC + 1, DOMAIN, REMOTE, 1}, 2, 2),
+		FDB_MOVED);
 	// What was flushed makes room at once.
 	fdb_flush_location(fdb, REMOTE);
-	ck_assert_int_eq(fdb_learn(fdb, DOMAIN, MAC + 2, OTHER, 1, 2, 0), FDB_ADDED);
+	ck_assert_int_eq(
+		fdb_learn(fdb, &(struct fdb_sighting){MAC + 2, DOMAIN, OTHER, 1}, 2, 0), FDB_ADDED);
 	stop();
 }
 END_TEST
