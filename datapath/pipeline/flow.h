@@ -170,7 +170,7 @@ static inline struct flow flow_read(const struct worker_ctx *ctx, const struct p
 		return flow;
 	if (ethertype == ETHER_TYPE_IPV6 && flow_read_ip6(&flow, ctx, p, l3, sum))
 		return flow;
-	flow.hash = flow_hash(ctx->tables->flow_seed, load_mac(p->frame),
-		(uint64_t)ethertype << 48 | load_mac(p->frame + 6));
+	flow.hash = flow_hash(ctx->tables->flow_seed, load_be64(p->frame) >> 16,
+		(uint64_t)ethertype << 48 | (load_be64(p->frame + 4) & ETHER_BROADCAST));
 	return flow;
 }

@@ -187,15 +187,13 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry 
 void stage_admit(struct worker_ctx *ctx, struct burst *burst)
 {
 	struct entry entry;
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
 	entry_begin(ctx, &entry, ctx->map->root);
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	BURST_FOREACH (p, burst) {
 		if (likely(admit(ctx, p, &entry)))
-			burst_keep(burst, kept++, p);
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 	entry_end(ctx, &entry);
 }

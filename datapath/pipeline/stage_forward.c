@@ -55,14 +55,12 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
 	ctx->n_flood = 0;
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	BURST_FOREACH (p, burst) {
 		if (likely(forward(ctx, p)))
-			burst_keep(burst, kept++, p);
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 }

@@ -99,9 +99,7 @@ void stage_tx(struct worker_ctx *ctx, struct burst *burst)
 	uint16_t device = 0;
 	uint16_t out = 0; // whose device and buffer these are
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		const struct packet *p = &burst->packets[i];
-
+	BURST_FOREACH (p, burst) {
 		if (unlikely(p->out != out)) {
 			out = p->out;
 			device = ctx->snapshot->attachments[out].device;

@@ -112,7 +112,7 @@ static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
 
 #pragma GCC unroll 3
 	for (unsigned i = 1; i < 4; i++)
-		slot |= __atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key ? i : 0;
+		slot += i * (__atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key);
 	return slot;
 }
 
