@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The map of the switch: pipeline_run() is the way of a burst of packets through it.
 
+#include <rte_cycles.h> // NS_PER_S
+
 #include "pipeline/pipeline.h"
 #include "pipeline/stages.h"
 #include "tables/memory.h"
-
-#include "base/clock.h"
 
 // Packets a second that a node hands to its slow path, by class; workers share it evenly.
 static const unsigned punt_rates[N_PUNT_CLASSES] = {
@@ -117,7 +117,7 @@ static void limit_punts(struct worker_ctx *ctx, unsigned n_workers)
 	for (unsigned i = 0; i < N_PUNT_CLASSES; i++) {
 		// A tenth of a second's worth may come at once.
 		ctx->punt_limits[i] = (struct token_bucket){
-			.ns_per_token = NS_PER_S * n_workers / punt_rates[i],
+			.ns_per_token = (uint64_t)NS_PER_S * n_workers / punt_rates[i],
 			.max_ns = NS_PER_S / 10,
 			.credit_ns = NS_PER_S / 10,
 			.updated_ns = ctx->tables->epoch_ns,
