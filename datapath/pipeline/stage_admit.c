@@ -166,6 +166,7 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct rx_run
 	uint16_t domain = ctx->snapshot->networks[attachment->network].domain;
 
 	p->network = attachment->network;
+	p->track = 0; // outer_ecn no more
 	if (!(p->flags & PACKET_FROM_TUNNEL))
 		p->location = p->in;
 	p->source = fdb_key(domain, p->source);

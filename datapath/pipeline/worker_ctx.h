@@ -104,6 +104,16 @@ static inline void drop_unclassified(
 	drop(ctx, p, reason);
 }
 
+// Whether the driver has found the L4 checksum of a packet right, and can be believed. NONE: the
+// sum in the frame is not finished, but the packet was verified.
+static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const struct packet *p)
+{
+	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	return ctx->trusts_l4_checksum &&
+	       (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE);
+}
+
 // The frame in a buffer of our own; NULL when there is none.
 struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf);
 
