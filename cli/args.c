@@ -12,7 +12,10 @@
 #include "base/arena.h"
 #include "base/util.h"
 #include "net/addr.h"
+#include "net/protocol.h"
 #include "rpc/config_json.h"
+
+#define ELEMENT_SIZE_MAX 256 // of the structures that lists hold
 
 static const char *words_next(struct words *words)
 {
@@ -47,28 +50,40 @@ static bool is_uint(const struct field *field, const char *word)
 }
 
 // "a,b,c": each of them
-static bool is_ip_list(const char *word)
+static bool is_list(const struct field *field, const char *word)
 {
-	struct ip_addr ip;
+	json_t *list = config_value_from_word(field, word);
+	struct problems ignored = PROBLEMS_INIT;
+	struct arena *arena = arena_new();
+	bool ok = json_is_array(list);
+	const json_t *element;
+	size_t i;
 
-	while (true) {
-		size_t len = strcspn(word, ",");
-		char *element = strndup(word, len);
-		int rc = ip_parse(element, &ip);
+	json_array_foreach (list, i, element) {
+		void *scratch = arena_alloc(arena, ELEMENT_SIZE_MAX);
+		const char *text = json_string_value(element);
 
-		free(element);
-		if (rc != 0 || word[len] == '\0')
-			return rc == 0;
-		word += len + 1;
+		if (json_is_object(element))
+			ok &= config_decode_object(field->sub, element, scratch, arena, &ignored) ==
+			      0;
+		else
+			ok &= text != NULL &&
+			      field_set_element(field, scratch, 0, text, arena) == 0;
 	}
+	problems_free(&ignored);
+	arena_free(arena);
+	json_decref(list);
+	return ok;
 }
 
 // Whether the word has the form that the key needs to become JSON. What the value means is for the
 // daemon to judge, together with the rest of the object.
 static bool value_has_form(const struct field *field, const char *word)
 {
-	struct mac mac;
 	struct ip_addr ip;
+	struct range range;
+	uint8_t protocol;
+	struct mac mac;
 
 	switch (field->type) {
 	case FIELD_BOOL:
@@ -82,14 +97,20 @@ static bool value_has_form(const struct field *field, const char *word)
 		return mac_parse(word, &mac) == 0;
 	case FIELD_IP:
 		return ip_parse(word, &ip) == 0;
+	case FIELD_RANGE:
+		return range_parse(word, &range) == 0;
+	case FIELD_PROTOCOL:
+		return protocol_parse(word, &protocol) == 0;
 	case FIELD_IP_LIST:
-		return is_ip_list(word);
+	case FIELD_PREFIX_LIST:
+	case FIELD_NAME_LIST:
+	case FIELD_OBJECTS:
+		return is_list(field, word);
 	case FIELD_STRING:
 	case FIELD_NAME:
 	case FIELD_DEVICE:
 	case FIELD_PREFIX:
 	case FIELD_RANGES:
-	case FIELD_OBJECTS:
 		break;
 	}
 	return true;
@@ -104,6 +125,12 @@ static int value_complain(struct cli *cli, const struct field *field, const char
 
 	if (field->type == FIELD_IP_LIST)
 		expects = "a list of addresses such as 192.0.2.1,192.0.2.2";
+	else if (field->type == FIELD_PREFIX_LIST)
+		expects = "a list of addresses and prefixes such as 192.0.2.1,198.51.100.0/24";
+	else if (field->type == FIELD_NAME_LIST)
+		expects = arena_printf(arena, "a list of names of %ss", field->ref);
+	else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL)
+		expects = arena_printf(arena, "a list of %s", field->sub->word_form);
 	for (size_t i = 0; field->words != NULL && field->words[i] != NULL; i++)
 		word_add(&set, field->words[i]);
 	nearest = word_nearest(&set, word);
@@ -118,9 +145,7 @@ int args_value(struct cli *cli, const struct field *field, const char *word, jso
 {
 	if (!value_has_form(field, word))
 		return value_complain(cli, field, word);
-	// An object may be called "default".
-	*value = strcmp(word, "default") == 0 ? json_string(word)
-					      : config_value_from_word(field, word);
+	*value = config_value_from_word(field, word);
 	return CLI_OK;
 }
 

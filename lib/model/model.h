@@ -217,6 +217,8 @@ struct security_group {
 	struct prefix_list members; // addresses of members on other nodes
 };
 
+#define SESSIONS_LIMIT_MAX 2000000
+
 // Bounds and time-outs (in seconds) of the session table.
 struct sessions_config {
 	uint32_t limit;	     // sessions of the node
@@ -286,6 +288,13 @@ struct prefix_list model_group_members(
 // The local VTEP address: the tunnel's own or its uplink's. Unset when there is neither.
 struct ip_addr model_tunnel_address(const struct model *model);
 
+// Gives a rule the one form it has in a completed model.
+void security_rule_complete(struct security_rule *rule);
+// An order of completed rules; 0: they are equal.
+int security_rule_compare(const struct security_rule *a, const struct security_rule *b);
+// What DEFAULT_GROUP has without being written: all egress, and ingress from itself.
+const struct security_rule *default_group_rules(size_t *n);
+
 // Parses a CPU list such as "1,3-5" into at most `max` CPU numbers, lowest first, without
 // repetitions. Returns how many, -EINVAL when the text is no CPU list, -E2BIG when `max` is not
 // enough.
@@ -295,6 +304,8 @@ int cpu_list_parse(const char *text, uint16_t *cpus, unsigned max);
 // in memory of the arena. Returns 0 or -EINVAL.
 int range_list_parse(const char *text, const struct range *bounds, struct range_list *ranges,
 	struct arena *arena);
+// Parses "22" or "1000-2000" as it is written, in any order. Returns 0 or -EINVAL.
+int range_parse(const char *text, struct range *range);
 char *range_list_format(const struct range_list *ranges, struct arena *arena);
 bool range_list_contains(const struct range_list *ranges, uint32_t value);
 
