@@ -57,19 +57,3 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 // and `zone` only. -ENOSPC: ct_full.
 int track_confirm(
 	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner);
-
-// ---- between conntrack.c and tcp_state.c -------------------------------------------------------
-
-enum track_verdict {
-	TRACK_OK,
-	TRACK_BAD,   // INVALID
-	TRACK_GONE,  // the packet ends the session at once
-	TRACK_AGAIN, // the packet starts a connection anew: the session must go, the packet is NEW
-};
-
-// Whether a TCP header can be true: length, offset, flags.
-bool tcp_valid(const struct inet *ip);
-// Fills in a session by its first packet; false when no session can begin with it.
-bool tcp_begin(struct session *s, const struct inet *ip);
-// What a further packet, whose session is held locked, does to it.
-enum track_verdict tcp_continue(struct session *s, const struct inet *ip, bool reply);

@@ -33,6 +33,7 @@
 
 #define SESSION_BUCKET_SIZE   12
 #define SESSION_BUCKETS	      (MAX_SESSIONS / 4)
+#define SESSION_MAX_LIMIT     (MAX_SESSIONS - 2048) // ids that workers keep ready are not counted
 #define SESSION_DEFAULT_LIMIT (1u << 20)
 #define SESSION_DEFAULT_QUOTA 65536u // of one attachment
 #define SESSION_MAX_TIMEOUT_S (1u << 30)
@@ -83,35 +84,28 @@ enum session_state {
 
 extern const char *const session_state_names[N_SESSION_STATES]; // "syn-sent", …
 
-// Time-outs, each settable. Names are those of configuration keys.
+// Time-outs, each settable; they start with the defaults given here, in seconds.
 enum session_timeout {
-	SESSION_TIMEOUT_TCP_SYN_SENT,
-	SESSION_TIMEOUT_TCP_SYN_RECEIVED,
-	SESSION_TIMEOUT_TCP_ESTABLISHED,
-	SESSION_TIMEOUT_TCP_FIN_WAIT,
-	SESSION_TIMEOUT_TCP_CLOSE_WAIT,
-	SESSION_TIMEOUT_TCP_LAST_ACK,
-	SESSION_TIMEOUT_TCP_TIME_WAIT,
-	SESSION_TIMEOUT_TCP_CLOSE,
-	SESSION_TIMEOUT_TCP_UNACKNOWLEDGED,
-	SESSION_TIMEOUT_TCP_RETRANSMITTED, // 3 times the same segment, or a window of 0
-	SESSION_TIMEOUT_UDP,
-	SESSION_TIMEOUT_UDP_STREAM,
-	SESSION_TIMEOUT_ICMP,
-	SESSION_TIMEOUT_OTHER,
+	SESSION_TIMEOUT_TCP_SYN_SENT,	    // 120
+	SESSION_TIMEOUT_TCP_SYN_RECEIVED,   // 60
+	SESSION_TIMEOUT_TCP_ESTABLISHED,    // 432000
+	SESSION_TIMEOUT_TCP_FIN_WAIT,	    // 120
+	SESSION_TIMEOUT_TCP_CLOSE_WAIT,	    // 60
+	SESSION_TIMEOUT_TCP_LAST_ACK,	    // 30
+	SESSION_TIMEOUT_TCP_TIME_WAIT,	    // 120
+	SESSION_TIMEOUT_TCP_CLOSE,	    // 10
+	SESSION_TIMEOUT_TCP_UNACKNOWLEDGED, // 300; also a segment sent 4 times, or a window of 0
+	SESSION_TIMEOUT_UDP,		    // 30
+	SESSION_TIMEOUT_UDP_STREAM,	    // 120
+	SESSION_TIMEOUT_ICMP,		    // 30
+	SESSION_TIMEOUT_OTHER,		    // 600
 	N_SESSION_TIMEOUTS
 };
-
-struct session_timeout_info {
-	const char *name; // "tcp-syn-sent"
-	uint32_t default_s;
-};
-
-extern const struct session_timeout_info session_timeout_infos[N_SESSION_TIMEOUTS];
 
 #define SESSION_REVERSED   0x01 // the originator is the second endpoint of the key
 #define SESSION_SEEN_REPLY 0x02 // a packet of the other direction was seen: established
 #define SESSION_LOOSE	   0x04 // TCP picked up in the middle
+#define SESSION_ASSURED	   0x08 // TCP: established, as both sides showed
 
 // One side of a TCP connection. Sequence numbers are those of what it sends.
 struct session_tcp_side {
@@ -153,7 +147,7 @@ struct session {
 	uint16_t in; // attachment that the originator's packets come in by
 	// second line
 	uint32_t created_s;
-	uint32_t next;	       // dead or free: the one after it in its list
+	uint32_t next;	       // dead: the one after it in its list
 	uint16_t owner;	       // attachment whose quota pays for it
 	struct byte_lock lock; // TCP: of state, timeout and what follows
 	uint8_t tcp_flags[2];  // originator, replier
@@ -170,6 +164,7 @@ struct session_table {
 	struct session *sessions;	// MAX_SESSIONS; [0] is never used
 	uint64_t multiplier[4];		// of the hash; random and odd, set once
 	uint32_t timeout_s[N_SESSION_TIMEOUTS];
+	bool one_worker;	   // it needs no lock on what only workers change
 	struct session_pool *pool; // ids and their counts
 };
 
@@ -389,7 +384,8 @@ static inline bool session_expired(
 	       (int32_t)__atomic_load_n(&table->timeout_s[timeout], __ATOMIC_RELAXED);
 }
 
-// Third pass: id of the session; 0: none, or it has timed out.
+// Third pass: id of the session; 0: none, or it has timed out. One that was removed since the
+// second pass is none.
 static inline uint32_t session_find(const struct session_table *table,
 	const struct session_tuple *tuple, uint32_t slots, uint32_t now_s)
 {
@@ -399,8 +395,11 @@ static inline uint32_t session_find(const struct session_table *table,
 		uint32_t id = session_id_at(bucket, __builtin_ctz(slots));
 		const struct session *s = session_get(table, id);
 
-		if (session_key_equal(&s->key, &tuple->key))
-			return session_expired(table, s, now_s) ? 0 : id;
+		if (!session_key_equal(&s->key, &tuple->key))
+			continue;
+		if (__atomic_load_n(&s->life, __ATOMIC_RELAXED) != SESSION_LIVE)
+			continue;
+		return session_expired(table, s, now_s) ? 0 : id;
 	}
 	return 0;
 }
@@ -419,6 +418,40 @@ static inline void session_refresh(struct session *s, uint32_t now_s)
 		__atomic_store_n(&s->seen_s, now_s, __ATOMIC_RELAXED);
 }
 
+static inline uint8_t session_flags(const struct session *s)
+{
+	return __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
+}
+
+// For what only TCP packets of the session change.
+static inline void session_lock(const struct session_table *table, struct session *s)
+{
+	if (!table->one_worker)
+		byte_lock(&s->lock);
+}
+
+static inline void session_unlock(const struct session_table *table, struct session *s)
+{
+	if (!table->one_worker)
+		byte_unlock(&s->lock);
+}
+
+// Sets flags; they are never taken away.
+static inline void session_set_flags(struct session *s, uint8_t flags)
+{
+	if ((session_flags(s) & flags) != flags)
+		__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
+}
+
+static inline void session_set_state(
+	struct session *s, enum session_state state, enum session_timeout timeout)
+{
+	if (__atomic_load_n(&s->state, __ATOMIC_RELAXED) != state)
+		__atomic_store_n(&s->state, state, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&s->timeout, __ATOMIC_RELAXED) != timeout)
+		__atomic_store_n(&s->timeout, timeout, __ATOMIC_RELAXED);
+}
+
 // ---- change, by workers (each with its own index) and control ---------------------------------
 
 // Takes an id for a session that `owner` pays for. Its memory is zeroed and nobody else's; the
@@ -435,10 +468,10 @@ bool session_remove(struct session_table *table, uint32_t id);
 // ---- control ----------------------------------------------------------------------------------
 
 // NULL and errno on failure.
-struct session_table *session_table_new(struct rcu *rcu);
+struct session_table *session_table_new(struct rcu *rcu, unsigned n_workers);
 void session_table_free(struct session_table *table);
 
-// At most `limit` sessions (1..MAX_SESSIONS - 1), at most `quota` of one owner (1..limit). Less
+// At most `limit` sessions (1..SESSION_MAX_LIMIT), at most `quota` of one owner (1..limit). Less
 // than there are: those that are there stay, new ones are refused.
 void session_set_limits(struct session_table *table, uint32_t limit, uint32_t quota);
 // At most SESSION_MAX_TIMEOUT_S; holds at once for all sessions.

@@ -49,7 +49,7 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 		goto fail;
 	tables->fdb = fdb_new(tables->rcu);
 	tables->remotes = remote_table_new(tables->rcu);
-	tables->sessions = session_table_new(tables->rcu);
+	tables->sessions = session_table_new(tables->rcu, n_workers);
 	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL)
 		goto fail;
 	for (unsigned i = 0; i <= n_workers; i++) {
