@@ -26,8 +26,10 @@ void pipeline_run(struct worker_ctx *ctx, uint16_t device, struct rte_mbuf **mbu
 	stage_parse(ctx, burst, mbufs, n);
 	stage_decap(ctx, burst);
 	stage_admit(ctx, burst);
+	stage_filter_out(ctx, burst);
 	stage_learn(ctx, burst);
 	stage_forward(ctx, burst);
+	stage_track(ctx, burst);
 	stage_flood(ctx, burst);
 	pipeline_send(ctx, burst);
 }

@@ -7,6 +7,7 @@
 #include <rte_branch_prediction.h>
 
 #include "pipeline/burst.h"
+#include "pipeline/conntrack.h"
 #include "tables/device.h"
 #include "tables/tables.h"
 
@@ -65,8 +66,10 @@ struct worker_ctx {
 
 	struct token_bucket punt_limits[N_PUNT_CLASSES];
 	struct burst burst;
-	struct burst side;  // flood copies
-	uint16_t n_waiting; // devices that got packets in this round
+	struct burst side;			 // flood copies
+	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst
+	uint16_t tracked_at[BURST_SIZE];	 // and their places in it
+	uint16_t n_waiting;			 // devices that got packets in this round
 	uint16_t waiting[MAX_DEVICES];
 	struct recent_learn recent[LEARN_FILTER_SIZE];
 	struct tx_buffer tx[MAX_DEVICES];

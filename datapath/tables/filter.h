@@ -31,6 +31,7 @@ struct row_counter {
 enum filter_row {
 	// egress of the instance: E1 to E8, and the IPv6 chain
 	ROW_OUT_DISCOVER,     // E1
+	ROW_OUT_MAC,	      // E2: no fixed address, the port's MAC alone
 	ROW_OUT_SPOOF,	      // E2: no pair matched
 	ROW_OUT_DHCP,	      // E3
 	ROW_OUT_DHCP_SERVER,  // E4
@@ -38,6 +39,8 @@ enum filter_row {
 	ROW_OUT_INVALID,      // E7
 	ROW_OUT_FALLBACK,     // E8
 	ROW_OUT6_UNSPECIFIED, // ICMPv6 131, 135, 143 from ::
+	ROW_OUT6_MAC,	      // no fixed address, the port's MAC alone
+	ROW_OUT6_LINK_LOCAL,  // the link-local address of the MAC (EUI-64)
 	ROW_OUT6_SPOOF,
 	ROW_OUT6_RA,
 	ROW_OUT6_ICMP,
