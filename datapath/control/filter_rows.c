@@ -218,6 +218,25 @@ static const char *rule_match(struct builder *b, const struct security_rule *rul
 	return group;
 }
 
+// A port without fixed addresses may use any, with its own MAC.
+static void add_mac(struct builder *b, bool v4)
+{
+	char mac[MAC_TEXT_LEN];
+
+	if (b->port->addresses.n != 0)
+		return;
+	add(b, &(struct chain_row){
+		       .chain = v4 ? "spoof ipv4" : "spoof ipv6",
+		       .index = v4 ? ROW_OUT_MAC : ROW_OUT6_MAC,
+		       .target = "RETURN",
+		       .protocol = "all",
+		       .source = v4 ? ANY4 : ANY6,
+		       .destination = v4 ? ANY4 : ANY6,
+		       .match = arena_printf(b->arena, "MAC %s", mac_format(&b->port->mac, mac)),
+		       .comment = PAIR_ALLOW,
+	       });
+}
+
 static const char *rule_protocol(struct builder *b, const struct security_rule *rule)
 {
 	const char *name = protocol_name(rule->protocol);
@@ -270,6 +289,7 @@ struct chain_rows filters_rows(
 	add_chain_rules(&b, CHAIN_OUT4, "egress ipv4");
 	add_fixed(&b, out4_tail);
 	add_pairs(&b, &sources, true);
+	add_mac(&b, true);
 	add_fixed(&b, spoof4_tail);
 	add_fixed(&b, in6_head);
 	add_chain_rules(&b, CHAIN_IN6, "ingress ipv6");
@@ -278,6 +298,7 @@ struct chain_rows filters_rows(
 	add_chain_rules(&b, CHAIN_OUT6, "egress ipv6");
 	add_fixed(&b, out6_tail);
 	add_pairs(&b, &sources, false);
+	add_mac(&b, false);
 	add_fixed(&b, spoof6_tail);
 	add_fixed(&b, l2_rows);
 	return b.rows;

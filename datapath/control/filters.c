@@ -259,7 +259,7 @@ static void compile_sources(
 			.family = ip_is_v4(&source->prefix.addr) ? 4 : 6,
 			.is_fixed = source->is_fixed,
 		};
-		filter->any_arp |= source->prefix.len == 0;
+		filter->any_arp |= pairs[i].family == 4 && source->prefix.len == 0;
 	}
 	filter->n_pairs = (uint8_t)sources->n;
 	filter->pairs = pairs;

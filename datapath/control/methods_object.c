@@ -89,9 +89,10 @@ static json_t *port_state(const struct control *control, const void *object)
 	char name[ATTACHMENT_NAME_LEN];
 	uint16_t id = ids_find(control->attachments, name_of_port(name, port));
 
-	return json_pack("{s:o, s:I}", "link",
+	return json_pack("{s:o, s:I, s:I}", "link",
 		link_state(control, ids_find(control->devices, port->device)), "learned",
-		(json_int_t)fdb_count_location(control->tables->fdb, id));
+		(json_int_t)fdb_count_location(control->tables->fdb, id), "sessions",
+		(json_int_t)session_count_owner(control->tables->sessions, id));
 }
 
 static json_t *network_state(const struct control *control, const void *object)
@@ -103,6 +104,13 @@ static json_t *network_state(const struct control *control, const void *object)
 	return json_pack("{s:i, s:i, s:I}", "members", network->n_members, "remotes",
 		network->n_remotes, "learned",
 		(json_int_t)fdb_count_domain(control->tables->fdb, network->domain));
+}
+
+static json_t *sessions_state(const struct control *control, const void *object)
+{
+	struct session_counts counts = session_counts(control->tables->sessions);
+
+	return json_pack("{s:I}", "sessions", (json_int_t)counts.live);
 }
 
 static json_t *tunnel_state(const struct control *control, const void *object)
@@ -129,6 +137,7 @@ static const struct {
 	{"tunnel", tunnel_state},
 	{"network", network_state},
 	{"port", port_state},
+	{"sessions", sessions_state},
 };
 
 // An object with its defaults, its name and what is going on there.

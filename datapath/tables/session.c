@@ -500,6 +500,7 @@ static struct session_info describe(
 		.in = s->in,
 		.owner = s->owner,
 		.age_s = now_s - s->created_s,
+		.idle_s = idle_s > 0 ? (uint32_t)idle_s : 0,
 		.expires_s = left_s > 0 ? (uint32_t)left_s : 0,
 	};
 

@@ -509,7 +509,8 @@ struct session_info {
 	uint8_t icmp_code;
 	uint16_t in;
 	uint16_t owner;
-	uint32_t age_s;
+	uint32_t age_s;	    // since it was made
+	uint32_t idle_s;    // since its last packet
 	uint32_t expires_s; // seconds until it times out
 };
 
