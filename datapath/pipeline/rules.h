@@ -23,8 +23,6 @@ enum icmp6_type {
 	ICMP6_NONE = 256, // no ICMPv6 message, or its type is not there
 };
 
-#define IP6_LINK_LOCAL_PREFIX UINT64_C(0xfe80000000000000)
-
 // ---- filters and their rows -------------------------------------------------------------------
 
 // Whether any packet can meet a filter at all.

@@ -8,11 +8,25 @@
 #include "pipeline/rules.h"
 #include "pipeline/stages.h"
 
+#define LINK_LOCAL_PREFIX UINT64_C(0xfe80000000000000)
+
 static bool is_fixed_address(
 	const struct filter *filter, uint8_t family, const struct filter_address *a)
 {
 	for (uint8_t i = 0; i < filter->n_pairs; i++) {
 		if (filter->pairs[i].is_fixed && is_address_of(&filter->pairs[i], family, a))
+			return true;
+	}
+	return false;
+}
+
+// Other than link-local.
+static bool has_address6(const struct filter *filter)
+{
+	for (uint8_t i = 0; i < filter->n_pairs; i++) {
+		const struct filter_pair *pair = &filter->pairs[i];
+
+		if (pair->is_fixed && pair->family == 6 && pair->address.high != LINK_LOCAL_PREFIX)
 			return true;
 	}
 	return false;
@@ -57,12 +71,12 @@ static struct verdict ingress6(struct worker_ctx *ctx, const struct packet *p,
 	if (type == ICMP6_MLD_QUERY || type == ICMP6_NEIGHBOUR_SOLICITATION ||
 		type == ICMP6_NEIGHBOUR_ADVERTISEMENT)
 		return verdict_of(filter, ROW_IN6_NEIGHBOUR, ACCEPT);
-	if (type == ICMP6_ROUTER_ADVERTISEMENT && filter->has_fixed6)
+	if (type == ICMP6_ROUTER_ADVERTISEMENT && has_address6(filter))
 		return verdict_of(filter, ROW_IN6_RA, ACCEPT);
 	if (is_udp(ip, DHCP6_SERVER_PORT, DHCP6_CLIENT_PORT)) {
 		struct filter_address to = filter_address(ip->destination, 6);
 
-		if (to.high == IP6_LINK_LOCAL_PREFIX || is_fixed_address(filter, 6, &to))
+		if (to.high == LINK_LOCAL_PREFIX || is_fixed_address(filter, 6, &to))
 			return verdict_of(filter, ROW_IN6_DHCP, ACCEPT);
 	}
 	return chain_end_verdict(ctx, p, filter, &end, ip);

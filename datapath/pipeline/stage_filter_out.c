@@ -58,15 +58,6 @@ static struct verdict check_arp(const struct filter *filter, const struct packet
 
 // ---- up to E2 ---------------------------------------------------------------------------------
 
-// The link-local address that belongs to a MAC (EUI-64).
-static inline bool is_link_local_of(uint64_t mac, const struct filter_address *a)
-{
-	uint64_t vendor = mac >> 24 ^ 0x020000;
-
-	return a->high == IP6_LINK_LOCAL_PREFIX &&
-	       a->low == (vendor << 40 | UINT64_C(0xfffe000000) | (mac & 0xffffff));
-}
-
 // E2, of either family: pairs first, then fixed addresses.
 static struct verdict check_source(
 	const struct filter *filter, const struct packet *p, const struct inet *ip)
@@ -83,11 +74,8 @@ static struct verdict check_source(
 	}
 	if (mac == filter->mac && !(is_ip4 ? filter->has_fixed4 : filter->has_fixed6))
 		return verdict_of(filter, is_ip4 ? ROW_OUT_MAC : ROW_OUT6_MAC, GO_ON);
-	if (is_ip4)
-		return verdict_of(filter, ROW_OUT_SPOOF, DROP_SPOOF_IP);
-	if (is_link_local_of(mac, &source))
-		return verdict_of(filter, ROW_OUT6_LINK_LOCAL, GO_ON);
-	return verdict_of(filter, ROW_OUT6_SPOOF, DROP_SPOOF_IP6);
+	return is_ip4 ? verdict_of(filter, ROW_OUT_SPOOF, DROP_SPOOF_IP)
+		      : verdict_of(filter, ROW_OUT6_SPOOF, DROP_SPOOF_IP6);
 }
 
 // E1

@@ -40,7 +40,6 @@ enum filter_row {
 	ROW_OUT_FALLBACK,     // E8
 	ROW_OUT6_UNSPECIFIED, // ICMPv6 131, 135, 143 from ::
 	ROW_OUT6_MAC,	      // no fixed address, the port's MAC alone
-	ROW_OUT6_LINK_LOCAL,  // the link-local address of the MAC (EUI-64)
 	ROW_OUT6_SPOOF,
 	ROW_OUT6_RA,
 	ROW_OUT6_ICMP,
