@@ -255,12 +255,89 @@ static json_t *session_list(struct call *call)
 		return NULL;
 	choice.limit = (size_t)limit;
 	choice.list = json_array();
-	json_array_append_new(chains, chain_json(port, row->chain, list));
+	session_walk(call->control->tables->sessions, choice.now_s, list_session, &choice);
+	return choice.list;
 }
-json_array_append_new(list, row_json(control, port, row));
+
+static json_t *session_flush(struct call *call)
+{
+	struct choice choice;
+
+	if (read_choice(call, &choice) < 0)
+		return NULL;
+	return json_pack("{s:I}", "flushed",
+		(json_int_t)session_cut(call->control->tables->sessions, is_chosen, &choice));
 }
-arena_free(arena);
-return chains;
+
+// ---- port.chains -------------------------------------------------------------------------------
+
+static json_t *row_json(
+	const struct control *control, const struct port_config *port, const struct chain_row *row)
+{
+	struct row_counter count = {0, 0};
+	json_t *json;
+
+	rows_read(control->rows, port->name, row->index, &count);
+	json = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s}", "packets", (json_int_t)count.packets,
+		"bytes", (json_int_t)count.bytes, "target", row->target, "protocol", row->protocol,
+		"source", row->source, "destination", row->destination);
+	if (*row->match != '\0')
+		json_object_set_new(json, "match", json_string(row->match));
+	if (*row->comment != '\0')
+		json_object_set_new(json, "comment", json_string(row->comment));
+	return json;
+}
+
+// The chains by the names that operators find in the dumps of a linuxbridge node.
+static const struct chain_name {
+	const char *chain; // of struct chain_row
+	const char *prefix;
+	const char *ethertype;
+	int references;
+} chain_names[] = {
+	{"ingress ipv4", "neutron-linuxbri-i", "ipv4", 1},
+	{"egress ipv4", "neutron-linuxbri-o", "ipv4", 2},
+	{"spoof ipv4", "neutron-linuxbri-s", "ipv4", 1},
+	{"ingress ipv6", "neutron-linuxbri-i", "ipv6", 1},
+	{"egress ipv6", "neutron-linuxbri-o", "ipv6", 2},
+	{"spoof ipv6", "neutron-linuxbri-s", "ipv6", 1},
+	{"mac", "neutronMAC-", "any", 1},
+	{"arp", "neutronARP-", "arp", 1},
+};
+
+// Their names end with ten characters of the port's id, which the name of its TAP has as well.
+static json_t *chain_json(const struct port_config *port, const char *chain, json_t *rows)
+{
+	const char *id = port->name;
+	size_t i = 0;
+
+	if (strncmp(port->device, "tap:tap", 7) == 0 && port->device[7] != '\0')
+		id = port->device + 7;
+	while (strcmp(chain_names[i].chain, chain) != 0)
+		i++;
+	return json_pack("{s:o, s:s, s:i, s:o}", "name",
+		json_sprintf("%s%.10s", chain_names[i].prefix, id), "ethertype",
+		chain_names[i].ethertype, "references", chain_names[i].references, "rows", rows);
+}
+
+static json_t *chains_json(const struct control *control, const struct port_config *port)
+{
+	struct arena *arena = arena_new();
+	struct chain_rows rows = filters_rows(control->model, port, arena);
+	json_t *chains = json_array();
+	json_t *list = NULL;
+
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct chain_row *row = &rows.list[i];
+
+		if (i == 0 || strcmp(row->chain, rows.list[i - 1].chain) != 0) {
+			list = json_array();
+			json_array_append_new(chains, chain_json(port, row->chain, list));
+		}
+		json_array_append_new(list, row_json(control, port, row));
+	}
+	arena_free(arena);
+	return chains;
 }
 
 static json_t *port_chains(struct call *call)
