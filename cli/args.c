@@ -168,6 +168,11 @@ const struct segment_form *segment_form(const char *type)
 	return NULL;
 }
 
+bool is_segments(const struct field *field)
+{
+	return field->type == FIELD_OBJECTS && strcmp(field->sub->kind, "segment") == 0;
+}
+
 // The words behind "vlan": UPLINK [ID]. Appends to the list of segments.
 static int segment_read(struct cli *cli, const struct segment_form *form, const struct field *field,
 	struct words *words, json_t *list)
@@ -206,37 +211,35 @@ static void key_add(struct key_set *set, const char *word, const struct field *f
 	word_add(&set->words, word);
 }
 
-// "up" and "down" may stand without the key they are values of.
-static bool is_admin_state(const struct field *field)
-{
-	return field->type == FIELD_ENUM &&
-	       (strcmp(field->words[0], "up") == 0 || strcmp(field->words[0], "down") == 0);
-}
-
 static void keys_add(struct key_set *set, const struct field *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct field *field = &fields[i];
 
-		if (field->type == FIELD_OBJECTS) {
+		if (is_segments(field)) {
 			for (size_t j = 0; j < n_segment_forms; j++)
 				key_add(set, segment_forms[j].type, field);
 			continue;
 		}
 		key_add(set, field->name, field);
-		for (size_t j = 0; is_admin_state(field) && field->words[j] != NULL; j++)
+		for (size_t j = 0; (field->flags & FIELD_ALONE) && field->words[j] != NULL; j++)
 			key_add(set, field->words[j], field);
 	}
 }
 
+const struct object_def *verb_object(const struct command *command, const struct verb *verb)
+{
+	if (verb->elements != NULL)
+		return object_field(object_def_by_kind(command->kind), verb->elements)->sub;
+	return verb->flags & VERB_FIELDS ? object_def_by_kind(command->kind) : NULL;
+}
+
 void keys_of(struct key_set *set, const struct command *command, const struct verb *verb)
 {
-	const struct object_def *def = NULL;
+	const struct object_def *def = verb_object(command, verb);
 
 	set->words.n = 0;
 	keys_add(set, verb->keys, verb->n_keys);
-	if (verb->flags & VERB_FIELDS)
-		def = object_def_by_kind(command->kind);
 	if (def != NULL)
 		keys_add(set, def->fields, def->n_fields);
 }
@@ -292,12 +295,12 @@ static int key_read(struct cli *cli, const struct key_set *keys, struct request 
 		return key_complain(cli, keys, word);
 	field = keys->fields[i];
 	name = keys->words.list[i];
-	if (field->type == FIELD_OBJECTS) {
+	if (is_segments(field)) {
 		value = json_array();
 		rc = segment_read(cli, segment_form(name), field, words, value);
 	} else if (field->flags & ARG_BARE) {
 		value = json_true();
-	} else if (strcmp(name, field->name) != 0) { // "up" or "down" alone
+	} else if (strcmp(name, field->name) != 0) { // "up" alone
 		value = json_string(name);
 	} else if ((word = words_next(words)) == NULL) {
 		rc = cli_usage(cli, "%s: the value is missing", field->name);
@@ -322,7 +325,7 @@ static int required_check(struct cli *cli, const struct key_set *keys, const jso
 		if (!(field->flags & FIELD_REQUIRED) ||
 			json_object_get(params, field->name) != NULL)
 			continue;
-		if (field->type == FIELD_OBJECTS)
+		if (is_segments(field))
 			return cli_usage(cli,
 				"a segment is missing: flat UPLINK, vlan UPLINK [ID] or "
 				"vxlan [ID]");
@@ -331,21 +334,32 @@ static int required_check(struct cli *cli, const struct key_set *keys, const jso
 	return CLI_OK;
 }
 
+static bool is_bare_key(const struct verb *verb, const char *word)
+{
+	for (size_t i = 0; i < verb->n_keys; i++)
+		if ((verb->keys[i].flags & ARG_BARE) && strcmp(verb->keys[i].name, word) == 0)
+			return true;
+	return false;
+}
+
 // Whether the next word stands for itself: not when it is an option ("-w"). Where the operand may
-// be left out and there are keys, it is the only word: "port show web" beside "port show network
-// vxlan1".
+// be left out and there are keys, it is the only word, or the only one before a key without value:
+// "port show web" and "port show web chains" beside "port show network vxlan1".
 static bool is_operand(const struct request *request)
 {
 	const struct verb *verb = request->verb;
 	const char *word = words_peek(request->words);
+	size_t n_left = request->words->n - request->words->at;
 
 	if (verb->operand == NULL || request->operand != NULL)
 		return false;
 	if (word[0] == '-' && word[1] != '\0')
 		return false;
-	if ((verb->flags & VERB_OPERAND_OPTIONAL) && (verb->flags & VERB_FIELDS))
-		return request->words->n - request->words->at == 1;
-	return true;
+	if (!(verb->flags & VERB_OPERAND_OPTIONAL) || !(verb->flags & VERB_FIELDS))
+		return true;
+	if (n_left == 1)
+		return json_object_size(request->params) == 0 || !is_bare_key(verb, word);
+	return n_left == 2 && is_bare_key(verb, request->words->list[request->words->at + 1]);
 }
 
 int args_parse(struct cli *cli, struct request *request)

@@ -33,7 +33,7 @@
 #define TIMEOUT(member, key, text, what)                                                           \
 	FIELD(sessions_config, member, key, FIELD_UINT, E_VALUE, .min = 1, .max = 1000000,         \
 		.default_text = text, .unit = "s",                                                 \
-		.help = "life of a session without packets: " what)
+		.help = what ": how long a session lives without packets")
 
 #define DEVICE_FORM                                                                                \
 	"\"driver:name[,key=value]\", such as \"tap:web\", \"packet:eth1\" or "                    \
@@ -289,18 +289,18 @@ static const struct field sessions_fields[] = {
 	FIELD(sessions_config, port_quota, "port-quota", FIELD_UINT, E_VALUE, .min = 1,
 		.max = SESSIONS_LIMIT_MAX, .default_text = "65536", .unit = "entries",
 		.help = "most sessions that the packets of one port have opened"),
-	TIMEOUT(tcp_syn_sent, "tcp-syn-sent", "120", "TCP: after SYN"),
-	TIMEOUT(tcp_syn_received, "tcp-syn-received", "60", "TCP: after SYN and ACK"),
-	TIMEOUT(tcp_established, "tcp-established", "432000", "TCP: connected"),
-	TIMEOUT(tcp_fin_wait, "tcp-fin-wait", "120", "TCP: after the first FIN"),
-	TIMEOUT(tcp_close_wait, "tcp-close-wait", "60", "TCP: the first FIN acknowledged"),
-	TIMEOUT(tcp_last_ack, "tcp-last-ack", "30", "TCP: after the second FIN"),
-	TIMEOUT(tcp_time_wait, "tcp-time-wait", "120", "TCP: both FINs acknowledged"),
-	TIMEOUT(tcp_close, "tcp-close", "10", "TCP: after RST"),
+	TIMEOUT(tcp_syn_sent, "tcp-syn-sent", "120", "TCP after SYN"),
+	TIMEOUT(tcp_syn_received, "tcp-syn-received", "60", "TCP after SYN and ACK"),
+	TIMEOUT(tcp_established, "tcp-established", "432000", "TCP connected"),
+	TIMEOUT(tcp_fin_wait, "tcp-fin-wait", "120", "TCP after the first FIN"),
+	TIMEOUT(tcp_close_wait, "tcp-close-wait", "60", "TCP with the first FIN acknowledged"),
+	TIMEOUT(tcp_last_ack, "tcp-last-ack", "30", "TCP after the second FIN"),
+	TIMEOUT(tcp_time_wait, "tcp-time-wait", "120", "TCP with both FINs acknowledged"),
+	TIMEOUT(tcp_close, "tcp-close", "10", "TCP after RST"),
 	TIMEOUT(tcp_unacknowledged, "tcp-unacknowledged", "300",
-		"TCP: data not acknowledged, or sent three times again"),
-	TIMEOUT(udp, "udp", "30", "UDP: no reply seen"),
-	TIMEOUT(udp_stream, "udp-stream", "120", "UDP: replied to, and older than 2 seconds"),
+		"TCP with data unacknowledged or sent three times again"),
+	TIMEOUT(udp, "udp", "30", "UDP without a reply"),
+	TIMEOUT(udp_stream, "udp-stream", "120", "UDP replied to and older than 2 seconds"),
 	TIMEOUT(icmp, "icmp", "30", "ICMP queries"),
 	TIMEOUT(other, "other", "600", "all other protocols"),
 };
