@@ -139,6 +139,7 @@ static const struct method *const tables[] = {
 	rpc_methods,
 	config_methods,
 	remote_methods,
+	rule_methods,
 	fdb_methods,
 	filter_methods,
 	stats_methods,

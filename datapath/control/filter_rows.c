@@ -200,11 +200,13 @@ static void add_pairs(struct builder *b, const struct filter_sources *sources, b
 // What a rule looks at beside protocol and addresses.
 static const char *rule_match(struct builder *b, const struct security_rule *rule)
 {
+	const char *way = rule->direction == RULE_INGRESS ? "src" : "dst";
+	bool narrow = rule->ports_given || rule->icmp_type != ICMP_ANY;
 	const char *group = "";
 
 	if (rule->remote_group != NULL)
-		group = arena_printf(b->arena, "match-set %s %s ", rule->remote_group,
-			rule->direction == RULE_INGRESS ? "src" : "dst");
+		group = arena_printf(
+			b->arena, "match-set %s %s%s", rule->remote_group, way, narrow ? " " : "");
 	if (rule->ports_given && rule->ports.min == rule->ports.max)
 		return arena_printf(b->arena, "%sdpt:%u", group, rule->ports.min);
 	if (rule->ports_given)

@@ -120,6 +120,16 @@ static struct block *block_of(const struct rows *rows, const char *port)
 	return NULL;
 }
 
+// The block that a port got in this transaction; NULL: none.
+static struct block *fresh_of(const struct rows *rows, const char *port)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		if (rows->list[i]->state == BLOCK_FRESH && strcmp(rows->list[i]->port, port) == 0)
+			return rows->list[i];
+	}
+	return NULL;
+}
+
 static void block_insert(struct rows *rows, size_t at, struct block *block)
 {
 	if (rows->n == rows->room) {
@@ -140,10 +150,13 @@ static void block_remove(struct rows *rows, size_t at)
 
 uint32_t rows_take(struct rows *rows, const char *port, const char *const *labels, uint32_t n)
 {
-	struct block *block = block_of(rows, port);
+	struct block *block = fresh_of(rows, port);
 	uint32_t first = 1;
 	size_t at = 0;
 
+	if (block != NULL)
+		return block->first;
+	block = block_of(rows, port);
 	if (block != NULL && same_rows(block, labels, n)) {
 		block->state = BLOCK_KEPT;
 		return block->first;
@@ -187,15 +200,6 @@ void rows_rollback(struct rows *rows)
 			block_remove(rows, i);
 	}
 	rows_begin(rows);
-}
-
-static struct block *fresh_of(const struct rows *rows, const char *port)
-{
-	for (size_t i = 0; i < rows->n; i++) {
-		if (rows->list[i]->state == BLOCK_FRESH && strcmp(rows->list[i]->port, port) == 0)
-			return rows->list[i];
-	}
-	return NULL;
 }
 
 void rows_commit(struct rows *rows, uint64_t token)

@@ -21,7 +21,8 @@ struct rows *rows_new(struct tables *tables);
 void rows_free(struct rows *rows);
 
 void rows_begin(struct rows *rows);
-// The id of the first of `n` rows of a port; row i says labels[i]. 0: no ids are left.
+// The id of the first of `n` rows of a port; row i says labels[i]. The same again when it is asked
+// for again in the transaction. 0: no ids are left.
 uint32_t rows_take(struct rows *rows, const char *port, const char *const *labels, uint32_t n);
 void rows_rollback(struct rows *rows);
 // `token`: a grace period that begins after the snapshot is published.
