@@ -231,7 +231,7 @@ void help_all(FILE *out)
 	      "  -h, --help           this text\n"
 	      "  -V, --version        version of this program\n\n"
 	      "Objects, verbs and keys can be shortened as long as they stay unique. Lists are\n"
-	      "written a,b or by giving the key again.\n\n"
+	      "written a,b or by giving the key again; an empty one is none.\n\n"
 	      "Exit status: 0 done, 1 refused by weftd, 2 wrong arguments, 3 weftd not reached\n",
 		out);
 }

@@ -60,7 +60,7 @@ bool port_is_filtered(const struct port_config *port)
 	return port->port_security && !port_is_trusted(port);
 }
 
-static bool port_is_member(const struct port_config *port, const char *group)
+bool port_in_group(const struct port_config *port, const char *group)
 {
 	for (size_t i = 0; port_is_filtered(port) && i < port->security_groups.n; i++) {
 		const char *name = port->security_groups.list[i];
@@ -118,11 +118,11 @@ struct prefix_list model_group_members(
 	struct prefix_list prefixes = {NULL, 0};
 
 	for (size_t i = 0; i < model->n_ports; i++)
-		if (port_is_member(&model->ports[i], group))
+		if (port_in_group(&model->ports[i], group))
 			n += model->ports[i].addresses.n + model->ports[i].n_pairs;
 	prefixes.list = arena_alloc(arena, n * sizeof(*prefixes.list));
 	for (size_t i = 0; i < model->n_ports; i++)
-		if (port_is_member(&model->ports[i], group))
+		if (port_in_group(&model->ports[i], group))
 			append_port(&prefixes, &model->ports[i], family);
 	for (size_t i = 0; config != NULL && i < config->members.n; i++)
 		append_prefix(&prefixes, &config->members.list[i], family);

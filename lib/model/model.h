@@ -279,6 +279,9 @@ bool port_is_trusted(const struct port_config *port);
 // Anti-spoofing, ARP checks and security groups apply: port security is on and it is not trusted.
 bool port_is_filtered(const struct port_config *port);
 
+// Whether the port is filtered and in the security group.
+bool port_in_group(const struct port_config *port, const char *group);
+
 // The addresses of a group's members, of one family: fixed addresses and allowed pairs of the ports
 // in the group, on any network, and the members given for other nodes. Sorted by address, then
 // length, without repetitions; in memory of the arena. No members when there is no such group.
