@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ static const char help[] =
 	"  -c, --config FILE     configuration to start with (JSON, see weft.conf(5))\n"
 	"  -s, --socket SOCKET   control socket, default " DEFAULT_SOCKET "\n"
 	"      --log-level L     error, warn, info (default) or debug\n"
+	"      --no-huge         do not use huge pages, even if there are some\n"
 	"      --check           only say whether FILE is right, opening no device\n"
 	"      --version         print the version\n"
 	"  -h, --help            print this\n"
@@ -58,10 +60,13 @@ struct options {
 	const char *config;
 	const char *socket;
 	bool check;
+	bool no_huge;
 };
 
 struct daemon {
 	struct options options;
+	char **argv;
+	cpu_set_t usable; // CPUs this process was started on
 	struct worker_cpus cpus;
 	struct tables *tables;
 	struct rte_mempool *pool;
@@ -73,12 +78,13 @@ struct daemon {
 
 // ---- configuration file -----------------------------------------------------------------------
 
-static void report(const struct options *o, const struct problems *problems)
+// `where`: the file or socket that the problems are about.
+static void report(const char *where, const struct problems *problems)
 {
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct problem *p = &problems->list[i];
 
-		log_error("%s: %s%s%s [%s]", o->config, p->path, p->path[0] != '\0' ? ": " : "",
+		log_error("%s: %s%s%s [%s]", where, p->path, p->path[0] != '\0' ? ": " : "",
 			p->text, error_symbol_name(p->symbol));
 	}
 }
@@ -199,6 +205,28 @@ static bool uses_pci(const struct model *model)
 
 // ---- up and down ------------------------------------------------------------------------------
 
+// Others can take huge pages between our look at them and our use of them, and DPDK can be started
+// only once in the life of a program. Returns only when that fails.
+static void start_again_without_huge_pages(const struct daemon *d)
+{
+	size_t n = 0;
+	char **longer;
+
+	while (d->argv[n] != NULL)
+		n++;
+	longer = calloc(n + 2, sizeof(*longer));
+	if (longer == NULL)
+		return;
+	memcpy(longer, d->argv, n * sizeof(*longer));
+	longer[n] = "--no-huge";
+	log_warn("the huge pages were taken by others meanwhile, starting again with normal ones");
+	rte_eal_cleanup();
+	sched_setaffinity(0, sizeof(d->usable), &d->usable);
+	close_range(3, UINT_MAX, 0); // DPDK's memory files would keep what it got
+	execv("/proc/self/exe", longer);
+	free(longer);
+}
+
 // Keeps this thread, and those that DPDK starts, off the workers' CPUs; then starts DPDK.
 static int start_dpdk(struct daemon *d, const struct model *model)
 {
@@ -207,16 +235,23 @@ static int start_dpdk(struct daemon *d, const struct model *model)
 	char cpus[128];
 
 	compute_need(model, d->cpus.n, &need);
+	need.no_huge_pages = d->options.no_huge;
 	memory_plan(&need, &plan);
 	worker_cpus_leave(&d->cpus, cpus, sizeof(cpus));
 	if (eal_start(&plan, cpus, uses_pci(model)) < 0)
 		return -EIO;
 	d->pool = eal_pool_new(&plan);
+	if (d->pool == NULL && plan.huge_pages)
+		start_again_without_huge_pages(d);
 	return d->pool == NULL ? -ENOMEM : 0;
 }
 
-static int start_control(struct daemon *d, const json_t *document, struct problems *problems)
+static int start_control(struct daemon *d, const json_t *document)
 {
+	struct problems problems = PROBLEMS_INIT;
+	const char *where = d->options.socket;
+	int ret = -EBUSY;
+
 	io_register();
 	d->tables = tables_new(d->cpus.n, d->pool);
 	if (d->tables == NULL) {
@@ -232,10 +267,14 @@ static int start_control(struct daemon *d, const json_t *document, struct proble
 	control_set_file(d->control, d->options.config);
 	control_set_cpus(d->control, d->cpus.cpus);
 	// before the devices: a second daemon on this socket must not touch those of the first
-	d->server = server_new(d->control, d->events, d->options.socket, problems);
-	if (d->server == NULL)
-		return -EBUSY;
-	return control_commit(d->control, document, problems);
+	d->server = server_new(d->control, d->events, d->options.socket, &problems);
+	if (d->server != NULL) {
+		where = d->options.config;
+		ret = control_commit(d->control, document, &problems);
+	}
+	report(where, &problems);
+	problems_free(&problems);
+	return ret;
 }
 
 static bool wants_spin(const struct daemon *d)
@@ -285,7 +324,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 		log_error("the configuration in force stays as it is file=%s problems=%zu",
 			d->options.config, problems.n);
 	}
-	report(&d->options, &problems);
+	report(d->options.config, &problems);
 	problems_free(&problems);
 	json_decref(document);
 }
@@ -328,20 +367,17 @@ static int run_events(struct daemon *d)
 // Returns the exit code.
 static int run(struct daemon *d, const struct model *model, const json_t *document)
 {
-	struct problems problems = PROBLEMS_INIT;
 	int code = EXIT_MACHINE;
 
 	if (start_dpdk(d, model) < 0)
 		return EXIT_MACHINE;
-	if (start_control(d, document, &problems) == 0) {
+	if (start_control(d, document) == 0) {
 		d->workers = workers_start(d->tables, &d->cpus, wants_spin(d));
 		if (d->workers == NULL)
 			log_error("a worker can not be started error=\"%s\"", strerror(errno));
 		else if (run_events(d) == 0)
 			code = EXIT_SUCCESS;
 	}
-	report(&d->options, &problems);
-	problems_free(&problems);
 	stop(d);
 	return code;
 }
@@ -351,11 +387,12 @@ static int run(struct daemon *d, const struct model *model, const json_t *docume
 // Returns -1 to go on, else the exit code.
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { OPTION_LOG_LEVEL = 256, OPTION_CHECK, OPTION_VERSION };
+	enum { OPTION_LOG_LEVEL = 256, OPTION_NO_HUGE, OPTION_CHECK, OPTION_VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, 's'},
 		{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+		{"no-huge", no_argument, NULL, OPTION_NO_HUGE},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, 'h'},
@@ -371,6 +408,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->socket = optarg;
 		} else if (c == OPTION_CHECK) {
 			o->check = true;
+		} else if (c == OPTION_NO_HUGE) {
+			o->no_huge = true;
 		} else if (c == 'h') {
 			fputs(help, stdout);
 			return EXIT_SUCCESS;
@@ -400,7 +439,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.options.socket = DEFAULT_SOCKET};
+	struct daemon d = {.argv = argv, .options.socket = DEFAULT_SOCKET};
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = NULL;
 	json_t *document;
@@ -409,10 +448,11 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
+	sched_getaffinity(0, sizeof(d.usable), &d.usable);
 	document = load_document(&d.options, &problems);
 	if (document != NULL)
 		model = check_document(document, &d.cpus, &problems);
-	report(&d.options, &problems);
+	report(d.options.config, &problems);
 	if (problems.n > 0)
 		code = EXIT_CONFIG;
 	else if (d.options.check)

@@ -26,10 +26,8 @@
 
 struct control *control_new(struct tables *tables)
 {
-	struct control *control = calloc(1, sizeof(*control));
+	struct control *control = ledger_alloc(sizeof(*control));
 
-	if (control == NULL)
-		return NULL;
 	control->tables = tables;
 	control->start_ns = clock_now_ns();
 	control->slowpath = slowpath_new(tables);
@@ -178,6 +176,7 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
 	filters_poll(control);
 	sweep_sessions(control, now_ns);
+	entries_poll(control, now_ns);
 	sample_loads(control, now_ns);
 	if (again)
 		control->busy_polls = BUSY_POLLS;

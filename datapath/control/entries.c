@@ -8,14 +8,17 @@
 
 #include "control/internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define LOG_MODULE "control"
 
 #define AGEING_DEFAULT_S 300
+#define RETRY_NS	 NS_PER_S
 
 // Whether frames come in and go out by the attachment.
 static bool is_active(const struct snapshot *s, const struct attachment *attachment)
@@ -142,12 +145,31 @@ static uint64_t key_mac(uint64_t key)
 	return key & UINT64_C(0xffffffffffff);
 }
 
+// A table full of learned entries is no reason to refuse a port: its frames are flooded until there
+// is room, and entries_poll() tries again.
 static void write_entry(struct control *control, const struct static_entry *entry)
 {
 	if (fdb_add_static(control->tables->fdb, key_domain(entry->key), key_mac(entry->key),
-		    entry->location) < 0)
-		log_error("no room in the FDB for a static entry mac=%012llx",
-			(unsigned long long)key_mac(entry->key));
+		    entry->location) == 0)
+		return;
+	control->statics_missing = true;
+	log_limited(LOG_LEVEL_WARN, 10, "no room in the FDB for a static entry mac=%012" PRIx64,
+		key_mac(entry->key));
+}
+
+static void write_entries(struct control *control)
+{
+	control->statics_missing = false;
+	for (size_t i = 0; i < control->n_statics; i++)
+		write_entry(control, &control->statics[i]);
+}
+
+void entries_poll(struct control *control, uint64_t now_ns)
+{
+	if (!control->statics_missing || now_ns < control->statics_retry_ns)
+		return;
+	control->statics_retry_ns = now_ns + RETRY_NS;
+	write_entries(control);
 }
 
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model)
@@ -167,8 +189,7 @@ void entries_follow(struct control *control, const struct snapshot *old, const s
 				key_mac(before[i].key));
 	}
 	// All of them, not just new ones: those at a location that was flushed went with it.
-	for (size_t i = 0; i < control->n_statics; i++)
-		write_entry(control, &control->statics[i]);
+	write_entries(control);
 	free(before);
 }
 

@@ -60,6 +60,8 @@ struct control {
 
 	struct static_entry *statics; // sorted by key
 	size_t n_statics;
+	bool statics_missing;	   // some found no room in the table
+	uint64_t statics_retry_ns; // when to try again
 
 	// What an attachment id had counted before its present owner (NULL: nothing), and the sum
 	// of what owners that are gone have counted: counters only grow, their writers are workers.
@@ -115,6 +117,8 @@ struct ip_addr underlay_address(const struct model *model);
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model);
 // Forgets what was learned at an attachment; its static entries stay.
 void entries_flush(struct control *control, uint16_t attachment);
+// Tries again what found no room.
+void entries_poll(struct control *control, uint64_t now_ns);
 
 // ---- commit.c ----------------------------------------------------------------------------------
 
@@ -128,6 +132,9 @@ void commit_empty(struct control *control);
 
 // ---- ledger.c ----------------------------------------------------------------------------------
 
+// Zeroed memory for something with counters in it: they are aligned to cache lines, calloc() is
+// not.
+void *ledger_alloc(size_t size);
 // Folds the counters of a released attachment id into `retired`.
 void ledger_retire(struct control *control, uint16_t attachment);
 // What the owner of an attachment id has counted, over all workers and control.

@@ -5,7 +5,21 @@
 
 #include "control/internal.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define COUNTERS_ALIGN alignof(struct attachment_counters)
+
+void *ledger_alloc(size_t size)
+{
+	size_t whole = (size + COUNTERS_ALIGN - 1) & ~(size_t)(COUNTERS_ALIGN - 1);
+	void *p = aligned_alloc(COUNTERS_ALIGN, whole);
+
+	if (p == NULL)
+		abort();
+	return memset(p, 0, whole);
+}
 
 void ledger_add(struct attachment_counters *sum, const struct attachment_counters *counters)
 {
@@ -59,14 +73,13 @@ void ledger_read(
 
 void ledger_retire(struct control *control, uint16_t attachment)
 {
-	struct attachment_counters counters;
+	struct attachment_counters *baseline = control->baselines[attachment];
+	struct attachment_counters raw;
 
-	ledger_read(control, attachment, &counters);
-	ledger_add(&control->retired, &counters);
-	if (control->baselines[attachment] == NULL)
-		control->baselines[attachment] =
-			aligned_alloc(64, sizeof(struct attachment_counters));
-	if (control->baselines[attachment] == NULL)
-		abort();
-	read_raw(control, attachment, control->baselines[attachment]);
+	read_raw(control, attachment, &raw);
+	if (baseline == NULL)
+		baseline = control->baselines[attachment] = ledger_alloc(sizeof(*baseline));
+	ledger_add(&control->retired, &raw);
+	subtract(&control->retired, baseline);
+	*baseline = raw;
 }

@@ -290,14 +290,12 @@ static void count_held(const struct remote_state *state, void *arg)
 static json_t *audit_run(struct call *call)
 {
 	struct control *control = call->control;
-	struct reading *first = calloc(2, sizeof(*first)), *second = first + 1;
+	struct reading *first = ledger_alloc(2 * sizeof(*first)), *second = first + 1;
 	json_t *unbalanced = json_array(), *list, *total;
 	int64_t apart;
 	uint64_t held = 0;
 	bool quiet = false;
 
-	if (first == NULL)
-		abort();
 	for (int i = 0; i < AUDIT_ROUNDS && !quiet; i++) {
 		read_ledger(control, first);
 		wait_grace(control);

@@ -66,7 +66,7 @@ void memory_plan(const struct memory_need *need, struct memory_plan *plan)
 	bytes = (uint64_t)plan->n_buffers * (plan->data_room + BUFFER_OVERHEAD);
 	plan->megabytes = (bytes + bytes / 32) / (1 << 20) + MEGABYTES_BASE;
 	free_bytes = free_huge_bytes();
-	plan->huge_pages = free_bytes / (1 << 20) >= plan->megabytes;
+	plan->huge_pages = !need->no_huge_pages && free_bytes / (1 << 20) >= plan->megabytes;
 	log_info("memory for packets buffers=%" PRIu32 " buffer_bytes=%u total_mib=%" PRIu32
 		 " pages=%s free_huge_mib=%" PRIu64,
 		plan->n_buffers, plan->data_room + BUFFER_OVERHEAD, plan->megabytes,

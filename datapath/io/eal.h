@@ -11,9 +11,10 @@
 // What the configuration asks for.
 struct memory_need {
 	unsigned n_workers;
-	unsigned n_queues; // receive queues whose driver holds buffers: all but tap, packet
-	uint32_t n_replay; // frames of pcap files that are kept in memory
-	uint16_t max_mtu;  // L3, of all uplinks and networks
+	unsigned n_queues;  // receive queues whose driver holds buffers: all but tap, packet
+	uint32_t n_replay;  // frames of pcap files that are kept in memory
+	bool no_huge_pages; // even if there are some
+	uint16_t max_mtu;   // L3, of all uplinks and networks
 };
 
 struct memory_plan {

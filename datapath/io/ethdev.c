@@ -326,15 +326,7 @@ static int vdev_open(struct device *device, const struct device_request *request
 	struct problems *problems)
 {
 	struct opening o = {device, request, path, problems, .max_queues = UINT16_MAX};
-	uint16_t port;
 
-	if (rte_eth_dev_get_port_by_name(request->name, &port) == 0) {
-		problem_add(problems, E_DEV_OPEN, path,
-			"can not open \"%s\": a device called %s is open already; DPDK wants "
-			"another number at its end",
-			request->text, request->name);
-		return -EEXIST;
-	}
 	if (set_devargs(&o, "%s%s%s", request->name, request->options[0] != '\0' ? "," : "",
 		    request->options) < 0)
 		return -ENAMETOOLONG;

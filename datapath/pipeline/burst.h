@@ -14,11 +14,20 @@ struct burst {
 	struct packet packets[BURST_SIZE];
 };
 
-// The packet that `p` becomes when it is the `kept`-th to stay.
-static inline void burst_keep(struct burst *burst, uint16_t kept, const struct packet *p)
-{
-	struct packet *to = &burst->packets[kept];
+// Walks over the packets of a burst, in order.
+#define BURST_FOREACH(p, burst)                                                                    \
+	for (struct packet *p = (burst)->packets, *p##_end = p + (burst)->n; p < p##_end; p++)
 
+// Lets `p` stay, as the packet at `to`. Returns where the next one goes.
+static inline struct packet *burst_keep(struct packet *to, const struct packet *p)
+{
 	if (to != p)
 		*to = *p;
+	return to + 1;
+}
+
+// The packets before `end` are those that stay.
+static inline void burst_end(struct burst *burst, const struct packet *end)
+{
+	burst->n = end - burst->packets;
 }

@@ -30,13 +30,17 @@ static inline void ip6_set_ecn(uint8_t *ip, enum ecn ecn)
 	ip[1] = (ip[1] & ~0x30) | ecn << 4;
 }
 
-// Merges what the outer header says into the inner frame at decapsulation. False: congestion was
-// marked on a packet that can not carry the mark, and it must be dropped.
-static inline bool ecn_decapsulate(uint8_t *frame, uint16_t len, uint16_t ethertype, enum ecn outer)
+// Merges what the outer header said into the inner frame at decapsulation. False: congestion was
+// marked on a packet that can not carry the mark, and it must be dropped. A packet that is not IP
+// knows nothing of congestion and passes.
+static inline bool ecn_decapsulate(const struct packet *p)
 {
-	uint8_t *ip = frame + ETHERNET_LEN;
-	bool is_ip4 = ethertype == ETHER_TYPE_IPV4 && len >= ETHERNET_LEN + IP4_LEN;
-	bool is_ip6 = ethertype == ETHER_TYPE_IPV6 && len >= ETHERNET_LEN + IP6_LEN;
+	uint16_t ethertype;
+	uint16_t l3 = packet_l3(p, &ethertype);
+	uint8_t *ip = p->frame + l3;
+	bool is_ip4 = ethertype == ETHER_TYPE_IPV4 && p->len >= l3 + IP4_LEN;
+	bool is_ip6 = ethertype == ETHER_TYPE_IPV6 && p->len >= l3 + IP6_LEN;
+	enum ecn outer = p->outer_ecn;
 
 	if (!is_ip4 && !is_ip6)
 		return true;

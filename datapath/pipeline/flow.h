@@ -61,13 +61,17 @@ static inline void flow_derive_sum(
 
 	if (offset == 0 || l4->l4_len < l4_header_len(l4->protocol))
 		return;
+	// What lies behind a UDP datagram in its packet is not covered.
+	if (l4->protocol == IP_PROTOCOL_UDP && load_be16(l4->l4 + 4) != l4->l4_len)
+		return;
 	uint16_t checksum = load_16(l4->l4 + offset);
 	uint16_t pseudo = sum_fold(
 		l4->address_sum + rte_cpu_to_be_16(l4->protocol) + rte_cpu_to_be_16(l4->l4_len));
 
 	if (checksum == 0 || checksum == pseudo)
 		return;
-	flow->sum = sum_words(p->frame, 3) + load_16(p->frame + 12) +
+	// In front of the IP header are whole words and a half.
+	flow->sum = sum_words(p->frame, (l4->ip - p->frame) / 4) + load_16(l4->ip - 2) +
 		    sum_words(l4->ip, l4->ip_len / 4) + sum_invert(pseudo);
 	if (trailer_len != 0) {
 		uint16_t trailer = sum_bytes(end, trailer_len);
@@ -84,11 +88,11 @@ static inline bool has_ports(uint8_t protocol)
 	       protocol == IP_PROTOCOL_SCTP;
 }
 
-static inline bool flow_read_ip4(
-	struct flow *flow, const struct worker_ctx *ctx, const struct packet *p, bool sum)
+static inline bool flow_read_ip4(struct flow *flow, const struct worker_ctx *ctx,
+	const struct packet *p, uint16_t l3, bool sum)
 {
-	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
-	uint16_t available = p->len - ETHERNET_LEN;
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + l3);
+	uint16_t available = p->len - l3;
 
 	if (available < IP4_LEN)
 		return false;
@@ -121,11 +125,11 @@ static inline bool flow_read_ip4(
 
 // Extension headers are not followed: such packets hash by addresses and next header, and their
 // sum is not derived.
-static inline bool flow_read_ip6(
-	struct flow *flow, const struct worker_ctx *ctx, const struct packet *p, bool sum)
+static inline bool flow_read_ip6(struct flow *flow, const struct worker_ctx *ctx,
+	const struct packet *p, uint16_t l3, bool sum)
 {
-	const uint8_t *ip = p->frame + ETHERNET_LEN;
-	uint16_t available = p->len - ETHERNET_LEN;
+	const uint8_t *ip = p->frame + l3;
+	uint16_t available = p->len - l3;
 
 	if (available < IP6_LEN || ip[0] >> 4 != 6 || load_be16(ip + 4) > available - IP6_LEN)
 		return false;
@@ -156,15 +160,17 @@ static inline struct flow flow_read(const struct worker_ctx *ctx, const struct p
 {
 	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	struct flow flow = {0};
+	uint16_t ethertype;
+	uint16_t l3 = packet_l3(p, &ethertype);
 
 	// BAD, or NONE: not finished in the frame
 	if (verdict & RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		sum = false;
-	if (likely(p->ethertype == ETHER_TYPE_IPV4) && flow_read_ip4(&flow, ctx, p, sum))
+	if (likely(ethertype == ETHER_TYPE_IPV4) && flow_read_ip4(&flow, ctx, p, l3, sum))
 		return flow;
-	if (p->ethertype == ETHER_TYPE_IPV6 && flow_read_ip6(&flow, ctx, p, sum))
+	if (ethertype == ETHER_TYPE_IPV6 && flow_read_ip6(&flow, ctx, p, l3, sum))
 		return flow;
-	flow.hash = flow_hash(ctx->tables->flow_seed, load_mac(p->frame),
-		(uint64_t)p->ethertype << 48 | load_mac(p->frame + 6));
+	flow.hash = flow_hash(ctx->tables->flow_seed, load_be64(p->frame) >> 16,
+		(uint64_t)ethertype << 48 | (load_be64(p->frame + 4) & ETHER_BROADCAST));
 	return flow;
 }

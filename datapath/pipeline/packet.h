@@ -84,19 +84,19 @@ static inline uint32_t load_32(const uint8_t *bytes)
 	return value;
 }
 
-static inline uint64_t load_mac(const uint8_t *bytes)
+static inline uint64_t load_be64(const uint8_t *bytes)
 {
-	return (uint64_t)load_be16(bytes) << 32 | rte_be_to_cpu_32(load_32(bytes + 2));
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return rte_be_to_cpu_64(value);
 }
 
 // Fills in what an Ethernet header says; the frame has at least ETHERNET_LEN bytes.
 static inline void packet_read_ethernet(struct packet *p)
 {
-	uint64_t first;
-
-	memcpy(&first, p->frame, sizeof(first));
-	p->destination = rte_be_to_cpu_64(first) >> 16;
-	p->source = load_mac(p->frame + 6);
+	p->destination = load_be64(p->frame) >> 16;
+	p->source = load_be64(p->frame + 4) & ETHER_BROADCAST;
 	p->ethertype = load_be16(p->frame + 12);
 }
 

@@ -13,29 +13,42 @@
 
 #define LINK_LOCAL_MACS UINT64_C(0x0180c2000000) // the last four bits are free
 
-// Received packets of one attachment in a row: counted once.
-struct rx_run {
-	uint16_t attachment;
+// What the packets of one attachment have in common, looked up once for those in a row, and how
+// many they are, counted once.
+struct entry {
+	const struct attachment *attachment;
+	const struct network *network;
+	uint64_t key;	  // FDB key of MAC 0
+	uint16_t id;	  // of the attachment
+	uint16_t max_len; // without a tag below
+	bool up;
+	bool drops_ethertypes;
 	uint64_t packets;
 	uint64_t bytes;
 };
 
-static inline void rx_run_end(struct worker_ctx *ctx, struct rx_run *run)
+static void entry_end(struct worker_ctx *ctx, const struct entry *entry)
 {
-	struct attachment_counters *counters = attachment_counters(ctx, run->attachment);
+	struct attachment_counters *counters = attachment_counters(ctx, entry->id);
 
-	counters->rx += run->packets;
-	counters->rx_bytes += run->bytes;
+	counters->rx += entry->packets;
+	counters->rx_bytes += entry->bytes;
 }
 
-static inline void rx_run_add(struct worker_ctx *ctx, struct rx_run *run, const struct packet *p)
+static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint16_t id)
 {
-	if (unlikely(p->in != run->attachment)) {
-		rx_run_end(ctx, run);
-		*run = (struct rx_run){.attachment = p->in};
-	}
-	run->packets++;
-	run->bytes += p->len;
+	const struct attachment *attachment = &ctx->snapshot->attachments[id];
+	const struct network *network = &ctx->snapshot->networks[attachment->network];
+
+	*entry = (struct entry){
+		.attachment = attachment,
+		.network = network,
+		.key = fdb_key(network->domain, 0),
+		.id = id,
+		.max_len = attachment->max_len,
+		.up = (attachment->flags & ATTACHMENT_UP) && (network->flags & NETWORK_UP),
+		.drops_ethertypes = network->flags & NETWORK_DROP_OTHER_ETHERTYPES,
+	};
 }
 
 // A port that has its device for itself: tags are the instance's own business, or not allowed.
@@ -100,53 +113,48 @@ static enum drop_reason tag_reason(const struct attachment *attachment)
 	}
 }
 
-static bool passes_tags(const struct worker_ctx *ctx, const struct attachment *attachment)
+static bool passes_tags(const struct entry *entry)
 {
-	const struct network *network = &ctx->snapshot->networks[attachment->network];
-
-	return (attachment->flags & ATTACHMENT_VLAN_TRANSPARENT) ||
-	       (attachment->kind != ATTACHMENT_PORT && (network->flags & NETWORK_VLAN_TRANSPARENT));
+	return (entry->attachment->flags & ATTACHMENT_VLAN_TRANSPARENT) ||
+	       (entry->attachment->kind != ATTACHMENT_PORT &&
+		       (entry->network->flags & NETWORK_VLAN_TRANSPARENT));
 }
 
-// P5b: what is below tags counts, as far as two tags go.
+// P5b: what is below tags counts.
 static bool is_common_ethertype(const struct packet *p)
 {
-	uint16_t ethertype = p->ethertype;
+	uint16_t ethertype;
 
-	for (uint16_t at = 16; is_tag(ethertype) && at <= 20 && at + 2 <= p->len;
-		at += VLAN_TAG_LEN)
-		ethertype = load_be16(p->frame + at);
+	packet_l3(p, &ethertype);
 	return ethertype == ETHER_TYPE_IPV4 || ethertype == ETHER_TYPE_IPV6 ||
 	       ethertype == ETHER_TYPE_ARP;
 }
 
 // The checks in the order of the behaviour specification. N_DROP_REASONS: the frame may come in.
-static inline enum drop_reason check(
-	struct worker_ctx *ctx, struct packet *p, const struct attachment *attachment)
+static inline enum drop_reason check(const struct entry *entry, struct packet *p)
 {
-	const struct network *network = &ctx->snapshot->networks[attachment->network];
 	bool tag_below = p->flags & PACKET_TAG_BELOW;
-	bool tag_permitted = tag_below && passes_tags(ctx, attachment);
+	bool tag_permitted = tag_below && passes_tags(entry);
 
-	if (unlikely(!(attachment->flags & ATTACHMENT_UP) || !(network->flags & NETWORK_UP)))
+	if (unlikely(!entry->up))
 		return DROP_PORT_DOWN;
-	if (unlikely(p->len > attachment->max_len + (tag_permitted ? VLAN_TAG_LEN : 0)))
+	if (unlikely(p->len > entry->max_len + (tag_permitted ? VLAN_TAG_LEN : 0)))
 		return DROP_OVERSIZE_RX;
 	if (unlikely((p->source & MAC_GROUP_BIT) || p->source == 0))
 		return DROP_SRC_MAC_INVALID;
 	if (unlikely((p->destination & ~UINT64_C(0xf)) == LINK_LOCAL_MACS))
 		return DROP_LINK_LOCAL;
 	if (unlikely(tag_below && !tag_permitted))
-		return tag_reason(attachment);
-	if (unlikely((network->flags & NETWORK_DROP_OTHER_ETHERTYPES) && !is_common_ethertype(p)))
+		return tag_reason(entry->attachment);
+	if (unlikely(entry->drops_ethertypes && !is_common_ethertype(p)))
 		return DROP_ETHERTYPE;
 	if (unlikely(p->outer_ecn & ECN_ECT1) && // ECT(1) or CE: the others change nothing
-		!ecn_decapsulate(p->frame, p->len, p->ethertype, p->outer_ecn))
+		!ecn_decapsulate(p))
 		return DROP_VXLAN_ECN;
 	return N_DROP_REASONS;
 }
 
-static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct rx_run *run)
+static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry *entry)
 {
 	enum drop_reason reason = classify(ctx, p);
 
@@ -154,39 +162,39 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct rx_run
 		drop_unclassified(ctx, p, reason);
 		return false;
 	}
-	const struct attachment *attachment = &ctx->snapshot->attachments[p->in];
-
+	if (unlikely(p->in != entry->id)) {
+		entry_end(ctx, entry);
+		entry_begin(ctx, entry, p->in);
+	}
+	entry->packets++;
+	entry->bytes += p->len;
 	p->care = p->in;
-	rx_run_add(ctx, run, p);
-	reason = check(ctx, p, attachment);
+	reason = check(entry, p);
 	if (unlikely(reason != N_DROP_REASONS)) {
 		drop(ctx, p, reason);
 		return false;
 	}
-	uint16_t domain = ctx->snapshot->networks[attachment->network].domain;
-
-	p->network = attachment->network;
+	p->network = entry->attachment->network;
 	p->track = 0; // outer_ecn no more
 	if (!(p->flags & PACKET_FROM_TUNNEL))
 		p->location = p->in;
-	p->source = fdb_key(domain, p->source);
+	p->source |= entry->key;
 	p->source_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->source);
-	p->destination = fdb_key(domain, p->destination);
+	p->destination |= entry->key;
 	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
 	return true;
 }
 
 void stage_admit(struct worker_ctx *ctx, struct burst *burst)
 {
-	struct rx_run run = {.attachment = ctx->map->root};
-	uint16_t kept = 0;
+	struct entry entry;
+	struct packet *to = burst->packets;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
-		if (likely(admit(ctx, p, &run)))
-			burst_keep(burst, kept++, p);
+	entry_begin(ctx, &entry, ctx->map->root);
+	BURST_FOREACH (p, burst) {
+		if (likely(admit(ctx, p, &entry)))
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
-	rx_run_end(ctx, &run);
+	burst_end(burst, to);
+	entry_end(ctx, &entry);
 }

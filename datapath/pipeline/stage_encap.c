@@ -7,6 +7,7 @@
 // Drops: no_flood_target, vxlan_no_neigh, vxlan_no_route, vxlan_pmtu, vxlan_no_headroom, nomem,
 // those of punt().
 
+#include "net/checksum.h"
 #include "pipeline/flow.h"
 #include "pipeline/stages.h"
 
@@ -32,13 +33,17 @@ static void write_ip4(struct worker_ctx *ctx, struct ipv4_wire *ip, const struct
 	uint8_t dscp = tunnel->tos_inherit ? flow->tos : old_tos;
 	uint8_t tos = (dscp & 0xfc) | (flow->tos & 3);
 
+	rte_be16_t total_len = rte_cpu_to_be_16(p->len + OUTER_LEN);
+	rte_be16_t id = df ? 0 : next_ip_id(ctx);
+	rte_be16_t fragment = df ? RTE_BE16(IPV4_DF) : 0;
+
 	ip->tos = tos;
-	ip->total_len = rte_cpu_to_be_16(p->len + OUTER_LEN);
-	ip->id = df ? 0 : next_ip_id(ctx);
-	ip->fragment = df ? RTE_BE16(IPV4_DF) : 0;
-	ip->checksum =
-		sum_invert(sum_fold((uint64_t)template_sum + ip->total_len + ip->id + ip->fragment +
-				    rte_cpu_to_be_16(tos) + sum_invert(rte_cpu_to_be_16(old_tos))));
+	ip->total_len = total_len;
+	ip->id = id;
+	ip->fragment = fragment;
+	ip->checksum = sum_invert(
+		checksum_fold(template_sum + total_len + id + fragment + rte_cpu_to_be_16(tos) +
+			      sum_invert(rte_cpu_to_be_16(old_tos))));
 }
 
 static void write_udp(struct worker_ctx *ctx, struct udp_wire *udp, const struct packet *p,
@@ -136,14 +141,11 @@ static inline bool encap(
 
 void stage_encap(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t n = burst->n;
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
 	if (ctx->n_tunnel == 0)
 		return;
-	for (uint16_t i = 0; i < n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	BURST_FOREACH (p, burst) {
 		if (ctx->snapshot->attachments[p->out].kind == ATTACHMENT_TUNNEL) {
 			const struct remote *remote = remote_get(ctx->tables->remotes, p->remote);
 			bool too_long;
@@ -152,14 +154,14 @@ void stage_encap(struct worker_ctx *ctx, struct burst *burst)
 				continue;
 			if (unlikely(too_long)) {
 				// What came before goes first.
-				burst->n = kept;
+				burst_end(burst, to);
 				stage_tx(ctx, burst);
-				kept = 0;
+				to = burst->packets;
 				send_in_pieces(ctx, p, remote);
 				continue;
 			}
 		}
-		burst_keep(burst, kept++, p);
+		to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 }

@@ -180,10 +180,10 @@ static bool egress(struct worker_ctx *ctx, const struct packet *p, const struct 
 // Drops who must not send this, and notes in ctx->tracked the packets whose states are needed.
 static uint16_t filter_senders(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0, n = 0;
+	struct packet *to = burst->packets;
+	uint16_t n = 0;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
+	BURST_FOREACH (p, burst) {
 		const struct filter *filter = filter_of(ctx, p->in);
 
 		if (filter != NULL) {
@@ -193,33 +193,32 @@ static uint16_t filter_senders(struct worker_ctx *ctx, struct burst *burst)
 			if (unlikely(!apply(ctx, p, verdict, ip->l3_len)))
 				continue;
 			if (verdict.reason == GO_ON && !filter->policy->stateless)
-				ctx->tracked_at[n++] = kept;
+				ctx->tracked_at[n++] = to - burst->packets;
 			else if (verdict.reason == GO_ON && !egress(ctx, p, filter, ip))
 				continue;
 		}
-		burst_keep(burst, kept++, p);
+		to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 	return n;
 }
 
 // The rest of the chain for the n packets in ctx->tracked.
 static void filter_tracked(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 {
-	uint16_t kept = 0, at = 0;
+	struct packet *to = burst->packets;
+	uint16_t at = 0;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
-		if (at < n && ctx->tracked_at[at] == i) {
+	BURST_FOREACH (p, burst) {
+		if (at < n && &burst->packets[ctx->tracked_at[at]] == p) {
 			const struct inet *ip = &ctx->tracked[at++].ip;
 
 			if (unlikely(!egress(ctx, p, filter_of(ctx, p->in), ip)))
 				continue;
 		}
-		burst_keep(burst, kept++, p);
+		to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 }
 
 void stage_filter_out(struct worker_ctx *ctx, struct burst *burst)

@@ -73,17 +73,17 @@ static void flood(struct worker_ctx *ctx, const struct packet *p)
 
 void stage_flood(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	if (ctx->n_flood == 0)
+		return;
+	BURST_FOREACH (p, burst) {
 		if (unlikely(p->flags & PACKET_FLOOD))
 			flood(ctx, p);
 		else
-			burst_keep(burst, kept++, p);
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 	if (ctx->side.n != 0)
 		pipeline_send(ctx, &ctx->side);
 }

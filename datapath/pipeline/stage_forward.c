@@ -6,13 +6,19 @@
 
 #include "pipeline/stages.h"
 
+static inline void set_flood(struct worker_ctx *ctx, struct packet *p)
+{
+	p->flags |= PACKET_FLOOD;
+	ctx->n_flood++;
+}
+
 static bool forward_unknown(struct worker_ctx *ctx, struct packet *p)
 {
 	if (ctx->snapshot->networks[p->network].flags & NETWORK_DROP_UNKNOWN_UNICAST) {
 		drop(ctx, p, DROP_UNKNOWN_UNICAST);
 		return false;
 	}
-	p->flags |= PACKET_FLOOD;
+	set_flood(ctx, p);
 	return true;
 }
 
@@ -21,7 +27,7 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 	uint32_t *seen_s;
 
 	if (p->destination & MAC_GROUP_BIT) {
-		p->flags |= PACKET_FLOOD;
+		set_flood(ctx, p);
 		return true;
 	}
 	uint16_t location = fdb_location(
@@ -49,13 +55,12 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	ctx->n_flood = 0;
+	BURST_FOREACH (p, burst) {
 		if (likely(forward(ctx, p)))
-			burst_keep(burst, kept++, p);
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 }

@@ -76,13 +76,11 @@ static inline bool learn(struct worker_ctx *ctx, const struct packet *p)
 
 void stage_learn(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
+	BURST_FOREACH (p, burst) {
 		if (likely(learn(ctx, p)))
-			burst_keep(burst, kept++, p);
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 }

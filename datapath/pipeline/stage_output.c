@@ -9,29 +9,35 @@
 
 #include "pipeline/stages.h"
 
-// Packets from one attachment to another in a row: counted once.
-struct handed_run {
-	uint16_t in;
-	uint16_t out;
+// What packets from one attachment to another have in common, looked up once for those in a row,
+// and how many they are, counted once.
+struct handover {
+	const struct attachment *attachment; // it goes out by
+	unsigned in; // wider than in a packet: compared one by one, never as a pair in memory
+	unsigned out;
 	uint64_t packets;
 };
 
-static inline void handed_run_end(struct worker_ctx *ctx, const struct handed_run *run)
+static void handover_end(struct worker_ctx *ctx, const struct handover *handover)
 {
-	if (run->in == run->out)
+	if (handover->in == handover->out)
 		return; // sent by control: never in another's care
-	attachment_counters(ctx, run->in)->handed_out += run->packets;
-	attachment_counters(ctx, run->out)->handed_in += run->packets;
+	attachment_counters(ctx, handover->in)->handed_out += handover->packets;
+	attachment_counters(ctx, handover->out)->handed_in += handover->packets;
 }
 
-static inline void handed_run_add(
-	struct worker_ctx *ctx, struct handed_run *run, const struct packet *p)
+static inline void handover_add(
+	struct worker_ctx *ctx, struct handover *handover, const struct packet *p)
 {
-	if (unlikely(p->in != run->in || p->out != run->out)) {
-		handed_run_end(ctx, run);
-		*run = (struct handed_run){.in = p->in, .out = p->out};
+	if (unlikely(p->in != handover->in || p->out != handover->out)) {
+		handover_end(ctx, handover);
+		*handover = (struct handover){
+			.attachment = &ctx->snapshot->attachments[p->out],
+			.in = p->in,
+			.out = p->out,
+		};
 	}
-	run->packets++;
+	handover->packets++;
 }
 
 static bool pad(struct packet *p)
@@ -54,10 +60,9 @@ static inline bool fits(const struct packet *p, const struct attachment *attachm
 	return p->len <= attachment->max_len + (p->flags & PACKET_TAG_BELOW ? VLAN_TAG_LEN : 0);
 }
 
-static inline bool output(struct worker_ctx *ctx, struct packet *p)
+static inline bool output(
+	struct worker_ctx *ctx, struct packet *p, const struct attachment *attachment)
 {
-	const struct attachment *attachment = &ctx->snapshot->attachments[p->out];
-
 	p->care = p->out;
 	if (unlikely(!(attachment->flags & ATTACHMENT_UP))) {
 		drop(ctx, p, DROP_PORT_DOWN);
@@ -90,17 +95,15 @@ static inline bool output(struct worker_ctx *ctx, struct packet *p)
 
 void stage_output(struct worker_ctx *ctx, struct burst *burst)
 {
-	struct handed_run run = {0};
-	uint16_t kept = 0;
+	struct handover handover = {.attachment = ctx->snapshot->attachments};
+	struct packet *to = burst->packets;
 
 	ctx->n_tunnel = 0;
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
-
-		handed_run_add(ctx, &run, p);
-		if (likely(output(ctx, p)))
-			burst_keep(burst, kept++, p);
+	BURST_FOREACH (p, burst) {
+		handover_add(ctx, &handover, p);
+		if (likely(output(ctx, p, handover.attachment)))
+			to = burst_keep(to, p);
 	}
-	burst->n = kept;
-	handed_run_end(ctx, &run);
+	burst_end(burst, to);
+	handover_end(ctx, &handover);
 }

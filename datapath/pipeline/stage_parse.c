@@ -6,12 +6,10 @@
 
 #include "pipeline/stages.h"
 
-#define PREFETCH_AHEAD 6
-
 // Later stages write into the frame and take it for one piece.
 static inline bool is_plain(const struct rte_mbuf *mbuf)
 {
-	return (mbuf->nb_segs == 1) & (rte_mbuf_refcnt_read(mbuf) == 1) & RTE_MBUF_DIRECT(mbuf);
+	return mbuf->nb_segs == 1 && rte_mbuf_refcnt_read(mbuf) == 1 && RTE_MBUF_DIRECT(mbuf);
 }
 
 static bool parse_other_buffer(struct worker_ctx *ctx, struct packet *p)
@@ -73,14 +71,11 @@ static inline bool parse(struct worker_ctx *ctx, struct packet *p, struct rte_mb
 
 void stage_parse(struct worker_ctx *ctx, struct burst *burst, struct rte_mbuf **mbufs, uint16_t n)
 {
-	uint16_t kept = 0;
+	struct packet *to = burst->packets;
 
-	for (uint16_t i = 0; i < n && i < PREFETCH_AHEAD; i++)
+	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
-		kept += parse(ctx, &burst->packets[kept], mbufs[i]);
-	}
-	burst->n = kept;
+	for (unsigned i = 0; i < n; i++)
+		to += parse(ctx, to, mbufs[i]);
+	burst_end(burst, to);
 }

@@ -51,12 +51,12 @@ void track_burst(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 
 void stage_track(struct worker_ctx *ctx, struct burst *burst)
 {
-	uint16_t kept = 0, n = 0;
+	struct packet *to = burst->packets;
+	uint16_t n = 0;
 
 	if (!any_filters(ctx))
 		return;
-	for (uint16_t i = 0; i < burst->n; i++) {
-		struct packet *p = &burst->packets[i];
+	BURST_FOREACH (p, burst) {
 		bool is_tracked = false;
 		enum drop_reason reason = INET_OK;
 
@@ -67,10 +67,10 @@ void stage_track(struct worker_ctx *ctx, struct burst *burst)
 			continue;
 		}
 		if (is_tracked)
-			ctx->tracked_at[n++] = kept;
-		burst_keep(burst, kept++, p);
+			ctx->tracked_at[n++] = to - burst->packets;
+		to = burst_keep(to, p);
 	}
-	burst->n = kept;
+	burst_end(burst, to);
 	if (n != 0)
 		track_burst(ctx, burst, n);
 }

@@ -62,31 +62,50 @@ void tx_flush_all(struct worker_ctx *ctx)
 	ctx->n_waiting = 0;
 }
 
-static inline void push(struct worker_ctx *ctx, const struct packet *p)
+// The buffer of a device, which gets packets in this round.
+static inline struct tx_buffer *buffer_of(struct worker_ctx *ctx, uint16_t device)
 {
-	uint16_t device = ctx->snapshot->attachments[p->out].device;
 	struct tx_buffer *buffer = &ctx->tx[device];
+
+	if (!buffer->waiting) {
+		buffer->waiting = true;
+		ctx->waiting[ctx->n_waiting++] = device;
+	}
+	return buffer;
+}
+
+static inline void push(
+	struct worker_ctx *ctx, uint16_t device, struct tx_buffer *buffer, const struct packet *p)
+{
 	uint16_t n = buffer->n++;
 
 	buffer->mbufs[n] = p->mbuf;
 	buffer->attachment[n] = p->out;
 	buffer->len[n] = p->len;
-	if (!buffer->waiting) {
-		buffer->waiting = true;
-		ctx->waiting[ctx->n_waiting++] = device;
-	}
 	if (n + 1 == BURST_SIZE)
 		tx_flush(ctx, device);
 }
 
 void tx_push(struct worker_ctx *ctx, const struct packet *p)
 {
-	push(ctx, p);
+	uint16_t device = ctx->snapshot->attachments[p->out].device;
+
+	push(ctx, device, buffer_of(ctx, device), p);
 }
 
 void stage_tx(struct worker_ctx *ctx, struct burst *burst)
 {
-	for (uint16_t i = 0; i < burst->n; i++)
-		push(ctx, &burst->packets[i]);
+	struct tx_buffer *buffer = NULL;
+	uint16_t device = 0;
+	uint16_t out = 0; // whose device and buffer these are
+
+	BURST_FOREACH (p, burst) {
+		if (unlikely(p->out != out)) {
+			out = p->out;
+			device = ctx->snapshot->attachments[out].device;
+			buffer = buffer_of(ctx, device);
+		}
+		push(ctx, device, buffer, p);
+	}
 	burst->n = 0;
 }

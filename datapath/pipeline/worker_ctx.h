@@ -53,6 +53,7 @@ struct worker_ctx {
 	uint16_t last_remote;
 	rte_be32_t last_vtep;
 
+	uint16_t n_flood;   // packets of the burst in forward that go to many
 	uint16_t n_tunnel;  // packets of the burst in output that go to a VTEP
 	uint16_t ip_id;	    // identification of the next outer header
 	uint16_t ip_id_min; // this worker's range

@@ -58,9 +58,9 @@ static void learn_handle(struct slowpath *s, const struct learn_event *event)
 		location = LOCATION_REMOTE | remote;
 	}
 
-	uint32_t now_s = tables_now_s(s->tables, s->now_ns);
-	enum fdb_result result = fdb_learn(s->tables->fdb, domain, mac, location, now_s,
-		network->fdb_limit, attachment->fdb_limit);
+	struct fdb_sighting sighting = {mac, domain, location, tables_now_s(s->tables, s->now_ns)};
+	enum fdb_result result =
+		fdb_learn(s->tables->fdb, &sighting, network->fdb_limit, attachment->fdb_limit);
 	if (result == FDB_FULL)
 		s->info[INFO_FDB_FULL]++;
 	else if (result == FDB_MOVED)

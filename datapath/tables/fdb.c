@@ -27,13 +27,15 @@ struct domain {
 struct fdb_writer {
 	struct rcu *rcu;
 	// By bucket: how many keys of earlier buckets lie behind it. FDB_OVERFLOW is set while it
-	// is not 0. At most 7 buckets before it with 4 keys each can pass it.
+	// is not 0. At most 15 buckets before it with 4 keys each can pass it.
 	uint8_t *passed;
 	uint32_t live;	     // entries, among them those that a flush made stale
 	uint32_t used;	     // slots: live entries and removed ones
 	uint32_t cursor;     // next bucket to sweep
 	uint16_t pass;	     // over the table; a removed slot remembers in which it was removed
-	uint64_t pass_token; // grace period since the start of this pass
+	uint64_t token;	     // a grace period that began with
+	uint16_t token_pass; // this pass
+	uint16_t safe_pass;  // no reader knows a slot that was removed before this pass
 	bool stale;	     // a flush may have left entries behind
 	uint32_t learned_at[N_LOCATIONS];
 	struct domain domains[N_DOMAINS];
@@ -249,10 +251,16 @@ static bool is_aged(const struct fdb *fdb, uint32_t now_s, struct place at)
 	       (int32_t)(now_s - seen_s) >= (int32_t)domain->ageing_s;
 }
 
-static void sweep_bucket(struct fdb *fdb, struct fdb_bucket *bucket, uint32_t now_s, bool passed)
+// Whether no reader can still know what was in a removed slot.
+static bool is_safe(const struct fdb_writer *w, uint32_t value)
 {
-	uint32_t pass = fdb->writer->pass & FDB_GENERATION_MASK;
+	uint32_t n_passes = (w->safe_pass - fdb_generation(value)) & FDB_GENERATION_MASK;
 
+	return n_passes != 0 && n_passes <= FDB_GENERATION_MASK / 2;
+}
+
+static void sweep_bucket(struct fdb *fdb, struct fdb_bucket *bucket, uint32_t now_s)
+{
 	for (unsigned slot = 0; slot < 4; slot++) {
 		struct place at = {bucket, slot};
 		uint32_t value = bucket->value[slot];
@@ -260,7 +268,7 @@ static void sweep_bucket(struct fdb *fdb, struct fdb_bucket *bucket, uint32_t no
 		if (bucket->key[slot] == 0)
 			continue;
 		if (is_removed(value)) {
-			if (passed && fdb_generation(value) != pass)
+			if (is_safe(fdb->writer, value))
 				free_slot(fdb, at);
 		} else if (is_stale(fdb, bucket->key[slot], value) || is_aged(fdb, now_s, at)) {
 			kill(fdb, at);
@@ -268,20 +276,31 @@ static void sweep_bucket(struct fdb *fdb, struct fdb_bucket *bucket, uint32_t no
 	}
 }
 
+static void follow_grace_period(struct fdb_writer *w)
+{
+	if (rcu_passed(w->rcu, w->token))
+		w->safe_pass = w->token_pass;
+}
+
+static void begin_pass(struct fdb_writer *w)
+{
+	w->pass++;
+	if (w->safe_pass != w->token_pass)
+		return; // the last one still runs
+	w->token = rcu_token(w->rcu);
+	w->token_pass = w->pass;
+	follow_grace_period(w);
+}
+
 void fdb_sweep(struct fdb *fdb, uint32_t now_s, uint32_t max_buckets)
 {
 	struct fdb_writer *w = fdb->writer;
-	bool passed = false;
 
+	follow_grace_period(w);
 	for (uint32_t n = 0; n < max_buckets && n <= fdb->table->mask; n++) {
-		if (w->cursor == 0) {
-			w->pass++;
-			w->pass_token = rcu_token(w->rcu);
-			passed = false;
-		}
-		if (!passed)
-			passed = rcu_passed(w->rcu, w->pass_token);
-		sweep_bucket(fdb, &fdb->table->buckets[w->cursor], now_s, passed);
+		if (w->cursor == 0)
+			begin_pass(w);
+		sweep_bucket(fdb, &fdb->table->buckets[w->cursor], now_s);
 		w->cursor = (w->cursor + 1) & fdb->table->mask;
 	}
 }
@@ -370,6 +389,20 @@ static void make_room(struct fdb *fdb)
 	rebuild(fdb, n_buckets); // on failure the old table goes on as long as it has slots
 }
 
+// A crowd around one bucket, by bad luck: a larger table scatters it, or at least one without the
+// removed slots, when they are so many that this will not be for every entry.
+static int scatter(struct fdb *fdb)
+{
+	const struct fdb_writer *w = fdb->writer;
+	uint32_t n_buckets = fdb_n_buckets(fdb);
+
+	if (n_buckets < MAX_BUCKETS)
+		return rebuild(fdb, n_buckets * 2);
+	if (w->used - w->live < n_buckets / 8)
+		return -ENOSPC;
+	return rebuild(fdb, n_buckets);
+}
+
 // ---- changes ----------------------------------------------------------------------------------
 
 // Writes an entry over whatever is at its key; false when there is no slot.
@@ -385,10 +418,7 @@ static bool put(struct fdb *fdb, const struct item *item)
 	} else {
 		make_room(fdb);
 		while (!insert(fdb->table, fdb->writer->passed, fdb_hash(fdb, item->key), item)) {
-			// A crowd around one bucket, by bad luck: a larger table scatters it.
-			uint32_t n_buckets = fdb_n_buckets(fdb);
-
-			if (n_buckets == MAX_BUCKETS || rebuild(fdb, n_buckets * 2) < 0)
+			if (scatter(fdb) < 0)
 				return false;
 		}
 		fdb->writer->used++;
@@ -425,10 +455,12 @@ static bool domain_full(struct fdb *fdb, uint16_t domain, uint32_t limit)
 	return domain_full(fdb, domain, limit);
 }
 
-enum fdb_result fdb_learn(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16_t location,
-	uint32_t now_s, uint32_t network_limit, uint32_t location_limit)
+enum fdb_result fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting,
+	uint32_t network_limit, uint32_t location_limit)
 {
-	struct item item = {fdb_key(domain, mac), fdb_value(fdb, location), now_s};
+	uint16_t domain = sighting->domain, location = sighting->location;
+	struct item item = {
+		fdb_key(domain, sighting->mac), fdb_value(fdb, location), sighting->seen_s};
 	struct place at = find_live(fdb, item.key);
 
 	if (fdb->writer->domains[domain].flushed)
@@ -439,7 +471,7 @@ enum fdb_result fdb_learn(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16
 		if (value & FDB_STATIC)
 			return FDB_KEPT;
 		if (fdb_location(value) == location) {
-			fdb_refresh(&at.bucket->seen_s[at.slot], now_s);
+			fdb_refresh(&at.bucket->seen_s[at.slot], sighting->seen_s);
 			return FDB_REFRESHED;
 		}
 		if (location_full(fdb, location, location_limit))

@@ -35,7 +35,7 @@
 #define FDB_GENERATION_MASK  0x3fffu
 #define FDB_STATIC	     0x40000000u
 #define FDB_OVERFLOW	     0x80000000u
-#define FDB_PROBES	     8
+#define FDB_PROBES	     16
 #define FDB_NO_GENERATION    0xffffu // of location 0: equal to none
 
 struct fdb_bucket {
@@ -112,7 +112,7 @@ static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
 
 #pragma GCC unroll 3
 	for (unsigned i = 1; i < 4; i++)
-		slot |= __atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key ? i : 0;
+		slot += i * (__atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key);
 	return slot;
 }
 
@@ -159,10 +159,18 @@ enum fdb_result {
 	FDB_FULL,      // a limit is reached; nothing changed
 };
 
-// Learns `mac` at `location`. `network_limit` and `location_limit` bound the number of learned
-// entries of the domain and of the location (0: no own limit).
-enum fdb_result fdb_learn(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16_t location,
-	uint32_t now_s, uint32_t network_limit, uint32_t location_limit);
+// A source MAC that was seen somewhere.
+struct fdb_sighting {
+	uint64_t mac;
+	uint16_t domain;
+	uint16_t location;
+	uint32_t seen_s;
+};
+
+// Learns it. `network_limit` and `location_limit` bound the number of learned entries of the domain
+// and of the location (0: no own limit).
+enum fdb_result fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting,
+	uint32_t network_limit, uint32_t location_limit);
 // A static entry replaces a learned one. -ENOSPC when the table is full.
 int fdb_add_static(struct fdb *fdb, uint16_t domain, uint64_t mac, uint16_t location);
 // Removes an entry, static or learned. -ENOENT when there is none.

@@ -4,11 +4,11 @@
 
 #pragma once
 
-#define MAX_WORKERS     32
-#define MAX_DEVICES     512   // weft devices; at most RTE_MAX_ETHPORTS of them are ethdevs
+#define MAX_WORKERS	32
+#define MAX_DEVICES	512 // weft devices; at most RTE_MAX_ETHPORTS of them are ethdevs
 #define MAX_ATTACHMENTS 16384
-#define MAX_NETWORKS    8192
-#define MAX_REMOTES     16384
+#define MAX_NETWORKS	8192
+#define MAX_REMOTES	16384
 #define MAX_FDB_ENTRIES (1u << 20)
-#define MAX_SESSIONS    (1u << 21) // and those that wait for a grace period
-#define BURST_SIZE      64    // packets read from a device queue at once
+#define MAX_SESSIONS	(1u << 21) // and those that wait for a grace period
+#define BURST_SIZE	64	   // packets read from a device queue at once

@@ -18,23 +18,24 @@ enum attachment_kind {
 	ATTACHMENT_PORT,    // instance port: a device, or one VLAN of a trunk device
 	ATTACHMENT_SEGMENT, // flat or vlan segment of a network on an uplink
 	ATTACHMENT_TUNNEL,  // vxlan segment of a network
-	ATTACHMENT_UPLINK,  // the device itself: frames that belong to no segment, underlay, slow path
+	ATTACHMENT_UPLINK,  // the device itself: frames that belong to no segment, underlay, slow
+			    // path
 };
 
-#define ATTACHMENT_UP               0x01
+#define ATTACHMENT_UP		    0x01
 #define ATTACHMENT_VLAN_TRANSPARENT 0x02 // tags below the own one pass
-#define ATTACHMENT_PAD              0x04 // pad frames to 60 bytes on output
+#define ATTACHMENT_PAD		    0x04 // pad frames to 60 bytes on output
 
 // 32 bytes, two to a cache line. The id is the index in snapshot->attachments.
 struct attachment {
-	uint64_t mac;     // port: its MAC (low 48 bits); uplink: the device MAC; else 0
+	uint64_t mac;	  // port: its MAC (low 48 bits); uplink: the device MAC; else 0
 	uint16_t network; // index in snapshot->networks; 0 for ATTACHMENT_UPLINK
 	uint16_t device;  // index in snapshot->devices; the underlay device for a tunnel
-	uint16_t vid;     // tag put on at output, 0: none
+	uint16_t vid;	  // tag put on at output, 0: none
 	uint16_t max_len; // largest L2 length without the own tag: MTU + 14
-	uint8_t kind;     // enum attachment_kind
-	uint8_t flags;    // ATTACHMENT_*
-	uint8_t pcp;      // priority of the tag put on
+	uint8_t kind;	  // enum attachment_kind
+	uint8_t flags;	  // ATTACHMENT_*
+	uint8_t pcp;	  // priority of the tag put on
 	uint8_t reserved0;
 	uint32_t fdb_limit; // learned entries behind it, 0: no own limit
 	uint16_t filter;    // index in snapshot->filters; 0: not filtered
@@ -43,55 +44,57 @@ struct attachment {
 
 _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line");
 
-#define NETWORK_UP                    0x01
+#define NETWORK_UP		      0x01
 #define NETWORK_DROP_UNKNOWN_UNICAST  0x02
 #define NETWORK_DROP_OTHER_ETHERTYPES 0x04
 #define NETWORK_VLAN_TRANSPARENT      0x08
-#define NETWORK_FILTERED              0x10 // has a filtered port: fragments are put in order here
+#define NETWORK_FILTERED	      0x10 // has a filtered port: fragments are put in order here
 
 struct network {
-	uint16_t domain;     // FDB domain; changes when the network is flushed
-	uint16_t tunnel;     // attachment id of the vxlan segment, 0: none
+	uint16_t domain; // FDB domain; changes when the network is flushed
+	uint16_t tunnel; // attachment id of the vxlan segment, 0: none
 	uint32_t vni;
-	uint16_t mtu;        // L3
-	uint8_t flags;       // NETWORK_*
+	uint16_t mtu;  // L3
+	uint8_t flags; // NETWORK_*
 	uint16_t n_members;
 	uint16_t n_remotes;
-	const uint16_t *members; // attachments that a flood goes to, but the tunnel; those that are up
+	const uint16_t
+		*members; // attachments that a flood goes to, but the tunnel; those that are up
 	const uint16_t *remotes; // remote ids that a flood goes to (the group is a remote)
-	uint32_t fdb_limit;      // learned entries
+	uint32_t fdb_limit;	 // learned entries
 };
 
 // How frames of a device are told apart.
 struct device_map {
-	uint16_t root;      // port: its attachment; uplink or trunk: the ATTACHMENT_UPLINK one
-	uint16_t untagged;  // attachment of untagged frames, 0: none
-	const uint16_t *vlans; // [4096] attachment by VID; NULL: tags are not looked at (plain port)
+	uint16_t root;	   // port: its attachment; uplink or trunk: the ATTACHMENT_UPLINK one
+	uint16_t untagged; // attachment of untagged frames, 0: none
+	const uint16_t
+		*vlans; // [4096] attachment by VID; NULL: tags are not looked at (plain port)
 	bool is_uplink;
-	bool underlay;      // carries the tunnel: frames to mac/address are looked at first
+	bool underlay;	       // carries the tunnel: frames to mac/address are looked at first
 	uint16_t underlay_vid; // tag of the underlay, 0: untagged
-	uint64_t mac;       // device MAC, low 48 bits
+	uint64_t mac;	       // device MAC, low 48 bits
 };
 
 #define VNI_BUCKET_SIZE 8
 
 struct tunnel {
 	bool enabled;
-	uint16_t device;            // underlay device
-	uint16_t root;              // ATTACHMENT_UPLINK of that device
-	rte_be32_t address;         // local VTEP address
-	rte_be32_t broadcast;       // subnet broadcast address
-	rte_be32_t group;           // first group, 0: none
-	rte_be32_t group_mask;      // /32 unless the group is a prefix
+	uint16_t device;       // underlay device
+	uint16_t root;	       // ATTACHMENT_UPLINK of that device
+	rte_be32_t address;    // local VTEP address
+	rte_be32_t broadcast;  // subnet broadcast address
+	rte_be32_t group;      // first group, 0: none
+	rte_be32_t group_mask; // /32 unless the group is a prefix
 	rte_be16_t port;
 	uint16_t source_port_min;
-	uint16_t n_source_ports;    // max - min + 1
-	uint8_t df;                 // enum df_mode of model.h: 0 unset, 1 set, 2 inherit
+	uint16_t n_source_ports; // max - min + 1
+	uint8_t df;		 // enum df_mode of model.h: 0 unset, 1 set, 2 inherit
 	bool tos_inherit;
 	bool udp_checksum;
 	bool strict_remotes;
 	bool reserved_ignore;
-	bool vlan_transparent_any;  // some network lets tags pass
+	bool vlan_transparent_any; // some network lets tags pass
 };
 
 // VNI -> attachment: open addressing, linear probing, at most half full.
@@ -111,17 +114,17 @@ struct device;
 struct snapshot {
 	uint32_t version;
 	uint16_t n_attachments; // highest id + 1
-	uint16_t n_networks;    // highest id + 1
-	uint16_t n_devices;     // highest id + 1
+	uint16_t n_networks;	// highest id + 1
+	uint16_t n_devices;	// highest id + 1
 	struct attachment *attachments;
 	struct network *networks;
-	struct device_map *maps;   // by device id
-	struct device **devices;   // by device id, NULL: none
+	struct device_map *maps; // by device id
+	struct device **devices; // by device id, NULL: none
 	struct tunnel tunnel;
-	uint16_t n_filters;        // highest index + 1; 1: no port is filtered
-	uint32_t filter_epoch;     // grows with each commit that may change a verdict; never 0
+	uint16_t n_filters;    // highest index + 1; 1: no port is filtered
+	uint32_t filter_epoch; // grows with each commit that may change a verdict; never 0
 	const struct filter *filters;
-	uint32_t vni_mask;         // number of slots - 1
+	uint32_t vni_mask; // number of slots - 1
 	struct vni_slot *vnis;
 	uint16_t n_polls[MAX_WORKERS];
 	struct poll_entry *polls[MAX_WORKERS]; // the receive queues of each worker

@@ -26,7 +26,8 @@ enum punt_class {
 // A packet on its way from a worker to control. Element of worker_rings.punts.
 struct punt {
 	struct rte_mbuf *mbuf;
-	uint16_t attachment; // it came in by (PUNT_UNRESOLVED: the input attachment; else the uplink)
+	uint16_t attachment; // it came in by (PUNT_UNRESOLVED: the input attachment; else the
+			     // uplink)
 	uint16_t network;    // PUNT_UNRESOLVED
 	uint16_t remote;     // PUNT_UNRESOLVED
 	uint16_t class;	     // enum punt_class

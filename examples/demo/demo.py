@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(HERE, "../../tests/system"))
 
 # pylint: disable=wrong-import-position
 from capture import Port  # noqa: E402
-from netlab import Lab, sweep  # noqa: E402
+from netlab import Lab, interruptible, sweep  # noqa: E402
 from node import Weft  # noqa: E402
 from peers import LinuxVtep  # noqa: E402
 from scapy.all import Dot1Q, Ether  # noqa: E402
@@ -185,6 +185,7 @@ class Demo:
 
 
 def main():
+    interruptible()
     sweep()
     begin = time.monotonic()
     try:

@@ -32,8 +32,7 @@ const char *error_symbol_text(enum error_symbol symbol)
 void problem_add(struct problems *problems, enum error_symbol symbol, const char *path,
 	const char *format, ...)
 {
-	struct problem *list =
-		realloc(problems->list, (problems->n + 1) * sizeof(*problems->list));
+	struct problem *list = realloc(problems->list, (problems->n + 1) * sizeof(*problems->list));
 	va_list args;
 	char *text = NULL;
 	int n;

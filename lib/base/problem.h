@@ -29,8 +29,11 @@ struct problems {
 	size_t n;
 };
 
-#define PROBLEMS_INIT {NULL, 0}
+#define PROBLEMS_INIT                                                                              \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
 
-__attribute__((format(printf, 4, 5))) void problem_add(
-	struct problems *problems, enum error_symbol symbol, const char *path, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void problem_add(struct problems *problems,
+	enum error_symbol symbol, const char *path, const char *format, ...);
 void problems_free(struct problems *problems);

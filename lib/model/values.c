@@ -110,13 +110,15 @@ static int set_word(const struct field *field, void *object, const char *text)
 	return -EINVAL;
 }
 
-// "driver:name[,key=value]": the form only; what drivers there are is known to the daemon.
+// "driver:name[,key=value]": the form only; what drivers there are, and that some take an empty
+// name
+// ("pcap:,out.pcap"), is known to the daemon.
 static bool device_valid(const char *text)
 {
 	size_t driver = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 	const char *name = text + driver + 1;
 
-	if (driver == 0 || text[driver] != ':' || *name == '\0' || *name == ',')
+	if (driver == 0 || text[driver] != ':' || *name == '\0')
 		return false;
 	for (; *name != '\0'; name++)
 		if (*name <= ' ' || *name == 0x7f)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Wire layouts. Multi-byte members are in network byte order; every structure is packed, so that
-// it can be laid over any byte of a frame. Lengths are checked by who lays them.
+// Wire layouts. Multi-byte members are in network byte order; every structure can be laid over any
+// byte of a frame: it is packed, and the compiler is told that the bytes have other types as well.
+// Lengths are checked by who lays them.
 
 #pragma once
 
 #include <stdint.h>
 
 #include "base/util.h"
+
+#define WIRE __attribute__((packed, may_alias))
 
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_ARP	0x0806
@@ -36,7 +39,7 @@ struct ether_wire {
 	uint8_t destination[6];
 	uint8_t source[6];
 	uint16_t type;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct ether_wire, 14);
 
@@ -44,7 +47,7 @@ STATIC_ASSERT_SIZE(struct ether_wire, 14);
 struct vlan_wire {
 	uint16_t tci; // PCP 3 bits, DEI 1, VID 12
 	uint16_t type;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct vlan_wire, 4);
 
@@ -59,7 +62,7 @@ struct arp_wire {
 	uint32_t sender_ip;
 	uint8_t target_mac[6];
 	uint32_t target_ip;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct arp_wire, 28);
 
@@ -74,7 +77,7 @@ struct ipv4_wire {
 	uint16_t checksum;
 	uint32_t source;
 	uint32_t destination;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct ipv4_wire, 20);
 
@@ -83,7 +86,7 @@ struct udp_wire {
 	uint16_t destination;
 	uint16_t len;
 	uint16_t checksum;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct udp_wire, 8);
 
@@ -92,7 +95,7 @@ struct vxlan_wire {
 	uint8_t reserved[3];
 	uint8_t vni[3];
 	uint8_t reserved_last;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct vxlan_wire, 8);
 
@@ -102,7 +105,7 @@ struct icmp_wire {
 	uint16_t checksum;
 	uint16_t word0; // echo: identifier; type 3 code 4: unused
 	uint16_t word1; // echo: sequence number; type 3 code 4: next-hop MTU
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct icmp_wire, 8);
 
@@ -112,7 +115,7 @@ struct igmp_wire {
 	uint8_t code; // maximum response time, coded
 	uint16_t checksum;
 	uint32_t group;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct igmp_wire, 8);
 
@@ -121,7 +124,7 @@ struct igmp3_query_wire {
 	uint8_t s_qrv; // suppress flag, querier's robustness
 	uint8_t qqic;  // querier's interval, coded
 	uint16_t n_sources;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct igmp3_query_wire, 12);
 
@@ -131,7 +134,7 @@ struct igmp3_report_wire {
 	uint16_t checksum;
 	uint16_t reserved1;
 	uint16_t n_records;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct igmp3_report_wire, 8);
 
@@ -140,7 +143,7 @@ struct igmp3_record_wire {
 	uint8_t aux_len;
 	uint16_t n_sources;
 	uint32_t group;
-} __attribute__((packed));
+} WIRE;
 
 STATIC_ASSERT_SIZE(struct igmp3_record_wire, 8);
 

@@ -5,6 +5,7 @@ Everything that is changed here is given back by Cleanup, also after an error or
 """
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -17,6 +18,7 @@ import time
 CONTROL_CPU = 0
 WORKER_CPU = 1
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+LOCK = "/run/lock/weft-bench"
 MEMORY_MB = 2048 # for each system under test
 
 
@@ -57,6 +59,11 @@ def hugepages_free():
         return 0
 
 
+def hugepages_reserved():
+    """Without those that go when their last user does."""
+    return int(read(HUGEPAGES + "nr_hugepages")) - int(read(HUGEPAGES + "surplus_hugepages"))
+
+
 class Cleanup(contextlib.ExitStack):
     """Undoes what was done, in reverse order, also when SIGTERM or SIGHUP ends the script."""
 
@@ -66,6 +73,15 @@ class Cleanup(contextlib.ExitStack):
         for number in (signal.SIGTERM, signal.SIGHUP):
             self.callback(signal.signal, number, signal.signal(number, stop))
         return super().__enter__()
+
+    def alone(self):
+        """Waits until no other benchmark runs on this machine."""
+        lock = self.enter_context(open(LOCK, "w", encoding="ascii"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another benchmark to end", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
     def work_directory(self):
         return self.enter_context(tempfile.TemporaryDirectory(prefix="weft-bench-"))
@@ -78,11 +94,11 @@ class Cleanup(contextlib.ExitStack):
             return True
         if not os.access(path, os.W_OK):
             return False
-        before = int(read(path))
+        before = hugepages_reserved()
         _write(path, str(before + missing))
-        got = int(read(path)) - before
+        got = hugepages_reserved() - before
         # others may reserve some meanwhile: only ours go back
-        self.callback(lambda: _write(path, str(max(0, int(read(path)) - got))))
+        self.callback(lambda: _write(path, str(max(0, hugepages_reserved() - got))))
         return hugepages_free() >= megabytes // 2
 
     def namespace(self, name):

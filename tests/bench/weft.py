@@ -140,11 +140,12 @@ class Weft:
     def learned(self):
         return self.call("status.get")["fdb"]["entries"]
 
-    def wait_learned(self, n, seconds=30):
+    def wait_ready(self, n_macs, leaves, seconds=30):
+        """Until `n_macs` are known and packets leave by an attachment."""
         deadline = time.monotonic() + seconds
-        while self.learned() < n:
+        while self.learned() < n_macs or self.attachments()[leaves]["tx"] == 0:
             if time.monotonic() > deadline:
-                raise BenchError(f"weft has learned {self.learned()} MACs of {n}")
+                raise BenchError(f"weft has learned {self.learned()} MACs of {n_macs}, dropped {self.drops()}")
             time.sleep(0.05)
 
     def close(self):
@@ -169,7 +170,7 @@ def replay(case, capture, n_macs, directory, seconds, udp_checksum=False):
     weft = Weft(directory, document(case, source, sink, n_macs, udp_checksum))
     leaves = way_out(case)
     try:
-        weft.wait_learned(2 * n_macs)
+        weft.wait_ready(2 * n_macs, leaves)
         time.sleep(0.3)
         before = weft.drops()
         sample = measure(weft.process.pid, lambda: weft.attachments()[leaves]["tx"], seconds)

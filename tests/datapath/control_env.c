@@ -286,9 +286,10 @@ uint16_t env_fdb(const char *network, const char *mac)
 
 void env_learn(const char *network, const char *mac, uint16_t location)
 {
-	ck_assert_int_eq(fdb_learn(env.tables->fdb, env_network(network)->domain, mac_value(mac),
-				 location, tables_now_s(env.tables, clock_now_ns()), 8192, 0),
-		FDB_ADDED);
+	struct fdb_sighting sighting = {mac_value(mac), env_network(network)->domain, location,
+		tables_now_s(env.tables, clock_now_ns())};
+
+	ck_assert_int_eq(fdb_learn(env.tables->fdb, &sighting, 8192, 0), FDB_ADDED);
 }
 
 void env_poll(void)

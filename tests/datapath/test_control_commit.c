@@ -304,6 +304,30 @@ START_TEST(static_entries)
 }
 END_TEST
 
+START_TEST(full_table_takes_static_entries_later)
+{
+	uint16_t a, domain;
+
+	env_accept(TWO);
+	a = attachment_id("port a");
+	domain = env_network("vxlan1")->domain;
+	// A MAC whose buckets are taken is not learned; others are.
+	for (uint64_t mac = 1; fdb_count(env.tables->fdb) < MAX_FDB_ENTRIES; mac++) {
+		ck_assert_uint_lt(mac, 2 * MAX_FDB_ENTRIES);
+		fdb_learn(env.tables->fdb,
+			&(struct fdb_sighting){0x020000000000 + mac, domain, a, 1}, MAX_FDB_ENTRIES,
+			0);
+	}
+	env_call("port.add", "{'name': 'c', 'network': 'vlan1001', 'device': 'fake:c',"
+			     " 'mac': '" MAC_X "'}");
+	ck_assert_uint_eq(env_fdb("vlan1001", MAC_X), 0);
+	env_call("fdb.flush", "{'network': 'vxlan1'}");
+	clock_advance(2 * NS_PER_S);
+	env_poll();
+	ck_assert_uint_eq(env_fdb("vlan1001", MAC_X), attachment_id("port c"));
+}
+END_TEST
+
 // ---- ids and devices ---------------------------------------------------------------------------
 
 START_TEST(ids_stay_with_their_names)
@@ -564,11 +588,12 @@ int main(void)
 	const TTest *const tests[] = {port_and_uplink, tunnel, flood_lists_of_each_mode,
 		disabled_tunnel_takes_no_packets, ports_share_a_trunk, workers_share_the_queues,
 		item_34_port_down, network_and_uplink_down, mac_change_moves_the_entry,
-		removed_port_is_forgotten, static_entries, ids_stay_with_their_names,
-		ids_rest_before_they_are_given_again, device_is_open_as_long_as_a_worker_may_use_it,
-		device_comes_back_at_once, open_device_keeps_its_options,
-		more_devices_than_there_are_ids, more_remotes_than_there_are_ids,
-		ports_and_networks_come_and_go_under_a_worker, objects_come_and_go_one_by_one};
+		removed_port_is_forgotten, static_entries, full_table_takes_static_entries_later,
+		ids_stay_with_their_names, ids_rest_before_they_are_given_again,
+		device_is_open_as_long_as_a_worker_may_use_it, device_comes_back_at_once,
+		open_device_keeps_its_options, more_devices_than_there_are_ids,
+		more_remotes_than_there_are_ids, ports_and_networks_come_and_go_under_a_worker,
+		objects_come_and_go_one_by_one};
 
 	return env_main("control_commit", tests, ARRAY_SIZE(tests));
 }

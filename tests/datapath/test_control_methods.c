@@ -110,8 +110,10 @@ START_TEST(lists_have_defaults_and_state)
 	const json_t *list, *port;
 
 	env_accept(TWO);
-	fdb_learn(env.tables->fdb, env_network("vxlan1")->domain, 0x525400000001,
-		control_attachment_id(env.control, "port a"), 1, 100, 0);
+	fdb_learn(env.tables->fdb,
+		&(struct fdb_sighting){0x525400000001, env_network("vxlan1")->domain,
+			control_attachment_id(env.control, "port a"), 1},
+		100, 0);
 	list = env_call("port.list", "{}");
 	ck_assert_uint_eq(json_array_size(list), 2);
 	port = find(list, "name", "a");
@@ -289,8 +291,10 @@ START_TEST(many_entries_are_listed_in_bounds)
 	env_call("network.set", "{'name': 'vxlan1', 'fdb-limit': 1048576}");
 	a = control_attachment_id(env.control, "port a");
 	for (uint64_t mac = 1; mac <= 100000; mac++)
-		ck_assert_int_eq(fdb_learn(env.tables->fdb, env_network("vxlan1")->domain,
-					 0x020000000000 + mac, a, 1, 1048576, 0),
+		ck_assert_int_eq(fdb_learn(env.tables->fdb,
+					 &(struct fdb_sighting){0x020000000000 + mac,
+						 env_network("vxlan1")->domain, a, 1},
+					 1048576, 0),
 			FDB_ADDED);
 	ck_assert_uint_eq(json_array_size(env_call("fdb.list", "{}")), 10000);
 	ck_assert_uint_eq(json_array_size(env_call("fdb.list", "{'limit': 65536}")), 65536);
@@ -324,8 +328,9 @@ START_TEST(fdb_is_flushed)
 	env_call_refused("fdb.flush", "{'network': 'vxlan1', 'port': 'a'}", E_KEY_EXCLUSIVE,
 		REFUSED_BY_RULE);
 	// What a worker still learns into the old domain reaches nobody.
-	ck_assert_int_eq(
-		fdb_learn(env.tables->fdb, domain, 0x525400000003, a, 1, 100, 0), FDB_KEPT);
+	ck_assert_int_eq(fdb_learn(env.tables->fdb,
+				 &(struct fdb_sighting){0x525400000003, domain, a, 1}, 100, 0),
+		FDB_KEPT);
 }
 END_TEST
 

@@ -2,7 +2,6 @@
 """Fixtures of the system tests. They need root; everything happens in network namespaces."""
 
 import os
-import signal
 
 import pytest
 
@@ -12,10 +11,7 @@ from topology import Pair
 
 
 def pytest_configure(config):
-    # Ctrl-C already unwinds fixtures; make a polite kill do the same.
-    def interrupted(signum, frame):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, interrupted)
+    netlab.interruptible()
 
 
 def pytest_sessionstart(session):

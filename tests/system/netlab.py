@@ -64,6 +64,13 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def interruptible():
+    """Ctrl-C unwinds what runs, also in the background of a script, where it is ignored at first; and
+    so does a polite kill."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def tests_build_dir():
     """Where the binaries under test are: $WEFT_BUILD, or the tree's own build directory."""
     return os.path.abspath(os.environ.get("WEFT_BUILD", os.path.join(HERE, "../../build")))

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -87,7 +88,13 @@ class Weft:
     def start(self):
         """Starts the daemon and returns when it answers."""
         self.process = self.ns.start(binary("weftd"), "-c", self.file, "-s", self.sock)
+        # Of a daemon that is killed; one that stops removes it itself, see stop().
+        self.lab.closers.append(lambda path=self.run_dir(): shutil.rmtree(path, ignore_errors=True))
         wait_for(self._answers, f"the control socket of {self.ns.short}", timeout=15)
+
+    def run_dir(self):
+        """Where DPDK keeps files of this process."""
+        return f"/run/dpdk/weft-{self.process.pid}"
 
     def _answers(self):
         if not self.process.running():
@@ -114,7 +121,7 @@ class Weft:
         self.check_sanitizer()
         assert status == 0, f"exit status {status} on SIGTERM:\n{self.process.output()[-4000:]}"
         assert took < STOP_WITHIN, f"stopping took {took:.1f} s"
-        for path in (self.sock, f"/run/dpdk/weft-{self.process.pid}"):
+        for path in (self.sock, self.run_dir()):
             assert not os.path.exists(path), f"{path} was left behind"
 
     def restart(self):

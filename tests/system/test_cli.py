@@ -92,7 +92,7 @@ def test_static_entry_by_flush(empty):
     (("port", "add", "p", "colour", "red"), USAGE, ["colour"]),
     (("port", "add", "p", "mac", "zz"), USAGE, ["zz"]),
     (("prot", "show"), USAGE, ["prot", "port"]),
-    (("port", "shwo"), USAGE, ["shwo", "show"]),
+    (("port", "shov"), USAGE, ["shov", "show"]),
     (("config", "apply", "/nowhere/x.json"), USAGE, ["/nowhere/x.json"]),
 ])
 def test_wrong_input(empty, words, status, says):

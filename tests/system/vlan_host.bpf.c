@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (BSD-3-Clause OR GPL-2.0-only)
-// Makes a plain interface a host on one VLAN: what leaves gets a tag, what comes in must have it and
-// loses it. For kernels without an 802.1Q device; loaded with tc on both directions.
+// Makes a plain interface a host on one VLAN: what leaves gets a tag, what comes in must have it
+// and loses it. For kernels without an 802.1Q device; loaded with tc on both directions.
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
