@@ -348,8 +348,11 @@ int track_confirm(
 	tuple.hash = session_hash(table, &tuple.key);
 	uint32_t id = session_reserve(table, tracker->worker, owner);
 
-	if (id == 0)
-		return -ENOSPC;
+	// Another copy of the packet, or the one before it, may have taken the last place for the flow.
+	if (id == 0) {
+		packet->session = session_lookup(table, &tuple, tracker->now_s);
+		return packet->session != 0 ? 0 : -ENOSPC;
+	}
 	struct session *s = session_get(table, id);
 
 	s->in = in;
