@@ -11,7 +11,7 @@
 #include "pipeline/tcp_state.h"
 
 #define ICMP_LEN	 8 // of the header
-#define PORTS_LEN	 8 // shortest header with ports, and what an ICMP error must quote
+#define PORTS_LEN	 8 // of the shortest header with ports
 #define UDP_STREAM_AGE_S 2
 
 enum {
@@ -157,6 +157,14 @@ static bool read_tuple(struct session_tuple *tuple, const struct inet *ip, uint1
 	return true;
 }
 
+// How much of the L4 header a tuple is read from.
+static unsigned tuple_len(const struct inet *ip)
+{
+	if (is_icmp(ip))
+		return ICMP_LEN;
+	return inet_has_ports(ip->protocol) ? 4 : 0;
+}
+
 // The tuple of the packet that an ICMP error quotes; false when it quotes none, or one that was not
 // sent by who gets the error.
 static bool read_quoted_tuple(struct session_tuple *tuple, const struct inet *error, uint16_t zone)
@@ -167,7 +175,7 @@ static bool read_quoted_tuple(struct session_tuple *tuple, const struct inet *er
 		return false;
 	if (memcmp(quote.source, error->destination, error->family == 4 ? 4 : 16) != 0)
 		return false;
-	return quote.l4_len >= PORTS_LEN && read_tuple(tuple, &quote, zone);
+	return quote.l4_len >= tuple_len(&quote) && read_tuple(tuple, &quote, zone);
 }
 
 // First pass, for one packet: the state if it is known already, else what is to be found out: NEW

@@ -12,12 +12,11 @@
 enum {
 	IP6_HOP_BY_HOP = 0,
 	IP6_ROUTING = 43,
-	IP6_FRAGMENT = 44,
 	IP6_AUTHENTICATION = 51,
 	IP6_DESTINATION = 60,
 };
 
-static bool has_ports(uint8_t protocol)
+bool inet_has_ports(uint8_t protocol)
 {
 	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
 	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP ||
@@ -26,7 +25,7 @@ static bool has_ports(uint8_t protocol)
 
 static void read_ports(struct inet *ip)
 {
-	if (ip->fragment == INET_LATER || ip->l4_len < 4 || !has_ports(ip->protocol))
+	if (ip->fragment == INET_LATER || ip->l4_len < 4 || !inet_has_ports(ip->protocol))
 		return;
 	ip->source_port = load_be16(ip->l4);
 	ip->destination_port = load_be16(ip->l4 + 2);
@@ -107,7 +106,7 @@ static unsigned extension_len(uint8_t next, const uint8_t *header)
 	}
 }
 
-static bool is_extension(uint8_t next)
+bool inet_is_extension(uint8_t next)
 {
 	static const uint8_t any[8];
 
@@ -127,15 +126,17 @@ static enum inet_fragment ip6_fragment(const uint8_t *header)
 // Goes along the extension headers to what they lead to.
 static bool ip6_walk(struct inet *ip)
 {
-	for (unsigned i = 0; is_extension(ip->protocol); i++) {
+	for (unsigned i = 0; inet_is_extension(ip->protocol); i++) {
 		if (i == MAX_EXTENSIONS || ip->l4_len < 8)
 			return false;
 		unsigned len = extension_len(ip->protocol, ip->l4);
 
 		if (len > ip->l4_len)
 			return false;
-		if (ip->protocol == IP6_FRAGMENT)
+		if (ip->protocol == IP6_FRAGMENT) {
+			ip->fragment_header = ip->l4;
 			ip->fragment = ip6_fragment(ip->l4);
+		}
 		ip->protocol = ip->l4[0];
 		ip->l4 += len;
 		ip->l4_len -= len;
@@ -170,8 +171,10 @@ static enum drop_reason ip6_read(struct inet *ip, const uint8_t *l3, uint16_t av
 		return DROP_IP6_MALFORMED;
 	uint16_t payload_len = load_be16(l3 + 4);
 
-	if (payload_len > available - IP6_LEN || !ip6_fill(ip, l3, IP6_LEN + payload_len))
+	if (payload_len > available - IP6_LEN)
 		return DROP_IP6_MALFORMED;
+	if (!ip6_fill(ip, l3, IP6_LEN + payload_len))
+		return ip->fragment == INET_FIRST ? DROP_FRAG_TINY : DROP_IP6_MALFORMED;
 	return INET_OK;
 }
 
@@ -182,6 +185,15 @@ enum drop_reason inet_read(
 {
 	return ethertype == ETHER_TYPE_IPV4 ? ip4_read(ip, l3, available)
 					    : ip6_read(ip, l3, available);
+}
+
+void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t l4_len)
+{
+	ip->protocol = protocol;
+	ip->l4 = l4;
+	ip->l4_len = l4_len;
+	ip->fragment = INET_FIRST;
+	read_ports(ip);
 }
 
 bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uint8_t family)

@@ -2,7 +2,8 @@
 // Where the parts of an IPv4 or IPv6 packet are, and whether its header can be true (P5). Every
 // read is bounded by what is there; nothing behind the packet's own length is looked at.
 //
-// Drops: ip4_malformed, ip4_csum, ip6_malformed.
+// Drops: ip4_malformed, ip4_csum, ip6_malformed; frag_tiny for a first fragment that ends within
+// the extension headers.
 
 #pragma once
 
@@ -12,6 +13,8 @@
 #include "tables/counters.h"
 
 #define INET_OK N_DROP_REASONS // no reason to drop it
+
+#define IP6_FRAGMENT 44 // the fragment header of IPv6, as a protocol
 
 enum inet_fragment {
 	INET_WHOLE,
@@ -24,6 +27,7 @@ struct inet {
 	const uint8_t *l4; // what follows it, and the extension headers of IPv6
 	const uint8_t *source;
 	const uint8_t *destination;
+	const uint8_t *fragment_header; // of IPv6; NULL: none
 	uint16_t l3_len;	   // IPv4 total length; IPv6 payload length + 40
 	uint16_t l4_len;	   // bytes from l4 on that belong to the packet
 	uint16_t source_port;	   // host order; 0 when not there
@@ -41,6 +45,15 @@ enum drop_reason inet_read(
 // Reads as much of a packet as an ICMP error quotes: the end may be missing. False when it can not
 // be true, or when its L4 header does not begin there.
 bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uint8_t family);
+
+// Gives a fragment without an L4 header that of the first one, or as much of it as is known.
+void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t l4_len);
+
+// Whether a number of an IPv6 "next header" is an extension header.
+bool inet_is_extension(uint8_t next);
+
+// Whether the L4 header of a protocol starts with a source and a destination port.
+bool inet_has_ports(uint8_t protocol);
 
 // Whether the checksum of a whole TCP, UDP, ICMP or ICMPv6 packet is right, or was left to hardware
 // by a kernel (it is then the sum of the pseudo header). UDP may have none. The L4 header is there

@@ -304,27 +304,25 @@ static enum tcp_verdict check_window(
 	const struct session_tcp_side *receiver = &s->tcp[!from];
 	// What passed us before a connection was picked up may be acknowledged after it.
 	uint32_t sent = session_flags(s) & SESSION_LOOSE ? receiver->max_end : receiver->end;
-	bool acks_unsent = after(segment->sack, sent);
-	bool too_old = receiver->max_window != 0 &&
-		       !after(segment->end, sender->end - receiver->max_window - 1);
+	uint32_t oldest_ack = receiver->end - larger(sender->max_window, MIN_ACK_WINDOW);
+	bool late = before(segment->sack, oldest_ack);
 
+	if (receiver->max_window != 0 && before(segment->end, sender->end - receiver->max_window))
+		late = true;
+	if (after(segment->sack, sent))
+		return TCP_WRONG;
 	if (after(segment->sequence, sender->max_end)) {
 		uint32_t beyond = segment->end - sender->max_end + 1;
 
-		// Some hosts send a little more than they may. It is refused, but when the rules
-		// let it go on, its acknowledgment must not look like one of unsent data.
-		if (!too_old && !acks_unsent && beyond <= receiver->max_window) {
-			sender->end = segment->end;
-			s->tcp_flags[from] |= SIDE_UNACKNOWLEDGED;
-		}
-		return TCP_WRONG;
-	}
-	if (acks_unsent)
-		return TCP_WRONG;
-	if (too_old || !after(segment->sack,
-			       receiver->end - larger(sender->max_window, MIN_ACK_WINDOW) - 1))
+		// Some hosts send a little more than they may. Their peer decides; if it takes the
+		// data, its acknowledgment must not look like one of unsent data.
+		if (late || beyond > receiver->max_window)
+			return TCP_WRONG;
+		sender->end = segment->end;
+		s->tcp_flags[from] |= SIDE_UNACKNOWLEDGED;
 		return TCP_PASSED;
-	return TCP_TAKEN;
+	}
+	return late ? TCP_PASSED : TCP_TAKEN;
 }
 
 static void note_acknowledgment(struct session *s, const struct segment *segment, unsigned from)
@@ -540,6 +538,7 @@ void tcp_begin(const struct session_table *table, struct session *s, const struc
 	s->flags |= SESSION_LOOSE;
 	s->tcp_flags[0] = s->tcp_flags[1] = SIDE_SACKS;
 	s->tcp_scale[0] = s->tcp_scale[1] = MAX_SCALE;
+	s->tcp[0].max_end = segment.end;
 	s->tcp[1].end = s->tcp[1].max_end = segment.sack;
 	find_side(s, &segment, 0);
 	note_window(s, &segment, 0);

@@ -245,11 +245,11 @@ START_TEST(reset_outside_the_window_is_invalid)
 	open();
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s, c, ACK);
 	EXPECT(C, INVALID, ESTABLISHED, c - 1, 0, RST);
-	EXPECT(C, INVALID, ESTABLISHED, c + 8193, 0, RST);
+	EXPECT(C, INVALID, ESTABLISHED, c + 2 * 8192, 0, RST);
 	EXPECT(C, INVALID, ESTABLISHED, c + 0x40000000, 0, RST);
 	EXPECT(C, INVALID, ESTABLISHED, c - 0x40000000, 0, RST);
 	EXPECT(S, INVALID, ESTABLISHED, s - 1, 0, RST);
-	EXPECT(S, INVALID, ESTABLISHED, s + 8193, 0, RST);
+	EXPECT(S, INVALID, ESTABLISHED, s + 2 * 8192, 0, RST);
 	ck_assert_uint_eq(timeout(), SESSION_TIMEOUT_TCP_ESTABLISHED);
 }
 END_TEST
@@ -283,10 +283,26 @@ START_TEST(data_beyond_the_window_is_invalid)
 {
 	open();
 	EXPECT(C, ESTABLISHED, ESTABLISHED, c + 8192, s, ACK);
-	EXPECT(C, INVALID, ESTABLISHED, c + 8193, s, ACK);
+	EXPECT(C, INVALID, ESTABLISHED, c + 2 * 8192, s, ACK);
 	EXPECT(C, INVALID, ESTABLISHED, c + 1000000, s, PSH | ACK, .data_len = 10);
-	EXPECT(S, INVALID, ESTABLISHED, s + 8193, c, ACK);
+	EXPECT(S, INVALID, ESTABLISHED, s + 2 * 8192, c, ACK);
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s, c, ACK);
+}
+END_TEST
+
+// Up to one window more is for the peer to judge; the window stays where it is.
+START_TEST(a_little_more_than_the_window)
+{
+	open();
+	set_time(1100);
+	EXPECT(C, ESTABLISHED, ESTABLISHED, c + 8193, s, ACK, .data_len = 100);
+	ck_assert_uint_eq(session()->seen_s, 1000);
+	EXPECT(C, INVALID, ESTABLISHED, c + 2 * 8192, s, ACK);
+	EXPECT(C, ESTABLISHED, ESTABLISHED, c + 2 * 8192 - 1, s, ACK);
+	// The peer took it.
+	EXPECT(S, ESTABLISHED, ESTABLISHED, s, c + 8293, ACK);
+	ck_assert_uint_eq(session()->seen_s, 1100);
+	EXPECT(C, ESTABLISHED, ESTABLISHED, c + 8293 + 8192, s, ACK);
 }
 END_TEST
 
@@ -297,7 +313,7 @@ START_TEST(window_moves_with_acknowledgments)
 		EXPECT(C, ESTABLISHED, ESTABLISHED, c + 500 * n, s, ACK, .data_len = 500);
 		EXPECT(S, ESTABLISHED, ESTABLISHED, s, c + 500 * (n + 1), ACK);
 	}
-	EXPECT(C, INVALID, ESTABLISHED, c + 50000 + 8193, s, ACK);
+	EXPECT(C, INVALID, ESTABLISHED, c + 50000 + 2 * 8192, s, ACK);
 }
 END_TEST
 
@@ -318,9 +334,9 @@ START_TEST(scaled_window)
 	open_scaled(7, 5);
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s, c, ACK);
 	EXPECT(C, ESTABLISHED, ESTABLISHED, c, s, ACK);
-	EXPECT(C, INVALID, ESTABLISHED, c + (8192 << 5) + 1, s, ACK);
+	EXPECT(C, INVALID, ESTABLISHED, c + 2 * (8192 << 5), s, ACK);
 	EXPECT(C, ESTABLISHED, ESTABLISHED, c + (8192 << 5), s, ACK);
-	EXPECT(S, INVALID, ESTABLISHED, s + (8192 << 7) + 1, c, ACK);
+	EXPECT(S, INVALID, ESTABLISHED, s + 2 * (8192 << 7), c, ACK);
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s + (8192 << 7), c, ACK);
 }
 END_TEST
@@ -328,7 +344,7 @@ END_TEST
 START_TEST(scale_of_one_side_is_none)
 {
 	open_scaled(7, 0);
-	EXPECT(S, INVALID, ESTABLISHED, s + 8193, c, ACK);
+	EXPECT(S, INVALID, ESTABLISHED, s + 2 * 8192, c, ACK);
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s + 8192, c, ACK);
 }
 END_TEST
@@ -382,6 +398,23 @@ START_TEST(loose_connection_closes)
 	EXPECT(C, NEW, ESTABLISHED, c, s, ACK);
 	EXPECT(S, ESTABLISHED, ESTABLISHED, s, c, ACK);
 	close_by(S);
+}
+END_TEST
+
+// Wherever in their circle sequence numbers are.
+START_TEST(loose_pickup_anywhere)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		uint32_t from = i * 0x10000000, to = from + 0x7fffff00;
+
+		EXPECT(C, NEW, ESTABLISHED, from, to, ACK, .data_len = 10);
+		EXPECT(S, ESTABLISHED, ESTABLISHED, to, from + 10, ACK, .data_len = 500);
+		EXPECT(C, ESTABLISHED, ESTABLISHED, from + 10, to + 500, ACK, .data_len = 1);
+		ck_assert_uint_eq(session()->seen_s, tracker()->now_s);
+		EXPECT(S, INVALID, ESTABLISHED, to + 0x60000000, from + 11, ACK);
+		session_cut(tracker()->sessions, NULL, NULL);
+		set_time(tracker()->now_s + 1);
+	}
 }
 END_TEST
 
@@ -571,9 +604,10 @@ int main(void)
 		fin_sent_again, syn_in_time_wait_reopens, server_reopens, syn_after_reset_reopens,
 		reset_ends_a_connection, reset_outside_the_window_is_invalid,
 		reset_in_the_window_but_not_exact, reset_behind_data,
-		data_beyond_the_window_is_invalid, window_moves_with_acknowledgments,
-		acknowledgment_of_unsent_data_is_invalid, scaled_window, scale_of_one_side_is_none,
-		late_copy_changes_nothing, probe_of_a_closed_window, loose_pickup,
+		data_beyond_the_window_is_invalid, a_little_more_than_the_window,
+		window_moves_with_acknowledgments, acknowledgment_of_unsent_data_is_invalid,
+		scaled_window, scale_of_one_side_is_none, late_copy_changes_nothing,
+		probe_of_a_closed_window, loose_pickup, loose_pickup_anywhere,
 		loose_connection_closes, cut_connection_is_picked_up, connection_behind_our_back,
 		challenged_syn, challenge_is_not_the_last_ack, stray_segments_of_an_open_connection,
 		time_out_of_each_state, time_out_after_three_retransmissions,
