@@ -69,8 +69,8 @@ int config_rule_edit(
 // "del port web", "add network vxlan1", "set port web mtu 1400 admin-state default". New reference.
 json_t *config_diff(const json_t *old_document, const json_t *new_document);
 
-// The value that a command line word stands for: 1400, true, "text", ["a", "b"] for "a,b", or [] for
-// "none" where a list is wanted. Objects that have a word form are written
+// The value that a command line word stands for: 1400, true, "text", ["a", "b"] for "a,b", or []
+// for "none" where a list is wanted. Objects that have a word form are written
 // "192.0.2.1@fa:16:3e:00:00:01,192.0.2.2"; other arrays of objects as JSON text. A word that does
 // not have the form becomes a string, which the daemon refuses with a sentence. New reference.
 json_t *config_value_from_word(const struct field *field, const char *word);
