@@ -134,6 +134,8 @@ static bool ip6_walk(struct inet *ip)
 		if (len > ip->l4_len)
 			return false;
 		if (ip->protocol == IP6_FRAGMENT) {
+			if (ip->fragment_header != NULL)
+				return false; // fragments of a fragment are nobody's
 			ip->fragment_header = ip->l4;
 			ip->fragment = ip6_fragment(ip->l4);
 		}

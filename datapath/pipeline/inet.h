@@ -28,13 +28,13 @@ struct inet {
 	const uint8_t *source;
 	const uint8_t *destination;
 	const uint8_t *fragment_header; // of IPv6; NULL: none
-	uint16_t l3_len;	   // IPv4 total length; IPv6 payload length + 40
-	uint16_t l4_len;	   // bytes from l4 on that belong to the packet
-	uint16_t source_port;	   // host order; 0 when not there
-	uint16_t destination_port; // likewise
-	uint8_t family;		   // 4 or 6
-	uint8_t protocol;	   // of what l4 points to
-	uint8_t fragment;	   // enum inet_fragment
+	uint16_t l3_len;		// IPv4 total length; IPv6 payload length + 40
+	uint16_t l4_len;		// bytes from l4 on that belong to the packet
+	uint16_t source_port;		// host order; 0 when not there
+	uint16_t destination_port;	// likewise
+	uint8_t family;			// 4 or 6
+	uint8_t protocol;		// of what l4 points to
+	uint8_t fragment;		// enum inet_fragment
 };
 
 // Reads a packet of which `available` bytes, padding included, are there. INET_OK or why it dies.

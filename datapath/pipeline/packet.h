@@ -49,8 +49,11 @@ struct packet {
 	uint16_t network;	   // admit
 	uint16_t location;	   // admit: FDB location of the source; 0: behind an unknown VTEP
 	uint16_t remote;	   // forward, flood: VTEP it goes to
-	uint16_t vid;		   // parse: of the outer tag
-	uint8_t flags;		   // PACKET_*
+	union {
+		uint16_t vid;	   // parse to admit: of the outer tag
+		uint16_t fragment; // from admit on; fragment: place in ctx->fragments, 0: none
+	};
+	uint8_t flags; // PACKET_*
 	union {
 		uint8_t outer_ecn; // decap to admit: of the tunnel's outer header, else 0
 		uint8_t track;	   // from admit on: enum track_state of conntrack.h

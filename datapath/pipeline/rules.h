@@ -121,6 +121,21 @@ static inline uint16_t icmp6_type(const struct inet *ip)
 
 // ---- tracking ---------------------------------------------------------------------------------
 
+// Reads an IP packet as filters see it: a later fragment with the L4 header of its first. INET_OK
+// or why it dies.
+static inline enum drop_reason filter_read(const struct worker_ctx *ctx, const struct packet *p,
+	uint16_t l3, uint16_t ethertype, struct inet *ip)
+{
+	enum drop_reason reason = inet_read(ip, p->frame + l3, p->len - l3, ethertype);
+
+	if (is_later_fragment(ctx, p) && reason == INET_OK) {
+		const struct fragment_verdict *first = &ctx->fragments[p->fragment];
+
+		inet_set_l4(ip, first->protocol, first->l4, first->l4_len);
+	}
+	return reason;
+}
+
 // Puts a packet into the n-th place of ctx->tracked. INET_OK or why it dies.
 static inline enum drop_reason track_read(
 	struct worker_ctx *ctx, const struct packet *p, uint16_t l3, uint16_t ethertype, uint16_t n)
@@ -129,7 +144,7 @@ static inline enum drop_reason track_read(
 
 	packet->zone = p->network;
 	packet->checksum_good = l4_checksum_verified(ctx, p);
-	return inet_read(&packet->ip, p->frame + l3, p->len - l3, ethertype);
+	return filter_read(ctx, p, l3, ethertype, &packet->ip);
 }
 
 // Tracks the first n packets of ctx->tracked, which are those of the burst at ctx->tracked_at.

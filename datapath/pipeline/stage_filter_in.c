@@ -103,7 +103,7 @@ bool filter_in(struct worker_ctx *ctx, const struct packet *p)
 			l3_len_of(p, l3, is_ip4));
 		return true;
 	}
-	enum drop_reason reason = inet_read(&ip, p->frame + l3, p->len - l3, ethertype);
+	enum drop_reason reason = filter_read(ctx, p, l3, ethertype, &ip);
 
 	if (unlikely(reason != INET_OK)) {
 		drop(ctx, p, reason);

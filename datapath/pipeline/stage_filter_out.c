@@ -192,7 +192,8 @@ static uint16_t filter_senders(struct worker_ctx *ctx, struct burst *burst)
 
 			if (unlikely(!apply(ctx, p, verdict, ip->l3_len)))
 				continue;
-			if (verdict.reason == GO_ON && !filter->policy->stateless)
+			if (verdict.reason == GO_ON && !filter->policy->stateless &&
+				!is_later_fragment(ctx, p))
 				ctx->tracked_at[n++] = to - burst->packets;
 			else if (verdict.reason == GO_ON && !egress(ctx, p, filter, ip))
 				continue;

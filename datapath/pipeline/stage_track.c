@@ -10,7 +10,7 @@
 
 static inline bool needs_tracking(const struct worker_ctx *ctx, const struct packet *p)
 {
-	if (p->track != TRACK_NONE)
+	if (p->track != TRACK_NONE || is_later_fragment(ctx, p))
 		return false;
 	if (p->flags & PACKET_FLOOD)
 		return ctx->snapshot->networks[p->network].flags & NETWORK_FILTERED;
@@ -36,6 +36,28 @@ static struct tracker tracker_of(const struct worker_ctx *ctx)
 	};
 }
 
+// Whether those that follow a first fragment belong to a session.
+static inline void note_session(struct worker_ctx *ctx, const struct packet *p, uint8_t reason)
+{
+	struct fragment_verdict *verdict = &ctx->fragments[p->fragment];
+
+	if (likely(p->fragment == 0))
+		return;
+	if (verdict->session_reason != FRAGMENT_NO_REASON)
+		verdict->session_reason = reason;
+}
+
+// A later fragment makes no session: its first has made one, or it dies as that did.
+static bool confirm_later(struct worker_ctx *ctx, const struct packet *p)
+{
+	uint8_t reason = ctx->fragments[p->fragment].session_reason;
+
+	if (reason == FRAGMENT_NO_REASON)
+		return true;
+	drop(ctx, p, reason);
+	return false;
+}
+
 void track_burst(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 {
 	const struct tracker tracker = tracker_of(ctx);
@@ -46,6 +68,11 @@ void track_burst(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 
 		p->track = ctx->tracked[i].state;
 		p->session = ctx->tracked[i].session;
+		if (unlikely(p->fragment != 0)) {
+			ctx->fragments[p->fragment].track = p->track;
+			if (p->session != 0)
+				note_session(ctx, p, FRAGMENT_NO_REASON);
+		}
 	}
 }
 
@@ -85,11 +112,15 @@ bool confirm(struct worker_ctx *ctx, struct packet *p)
 
 	if (!owned_by_in && !is_stateful(ctx, p->out))
 		return true; // a copy of a flood that no filter asks about
+	if (is_later_fragment(ctx, p))
+		return confirm_later(ctx, p);
 	inet_read(&packet.ip, p->frame + l3, p->len - l3, ethertype); // was good when tracked
 	if (track_confirm(&tracker, &packet, p->in, owned_by_in ? p->in : p->out) < 0) {
+		note_session(ctx, p, DROP_CT_FULL);
 		drop(ctx, p, DROP_CT_FULL);
 		return false;
 	}
 	p->session = packet.session;
+	note_session(ctx, p, FRAGMENT_NO_REASON);
 	return true;
 }

@@ -8,6 +8,7 @@
 void stage_parse(struct worker_ctx *ctx, struct burst *burst, struct rte_mbuf **mbufs, uint16_t n);
 void stage_decap(struct worker_ctx *ctx, struct burst *burst);
 void stage_admit(struct worker_ctx *ctx, struct burst *burst);
+void stage_fragment(struct worker_ctx *ctx, struct burst *burst);
 void stage_filter_out(struct worker_ctx *ctx, struct burst *burst);
 void stage_learn(struct worker_ctx *ctx, struct burst *burst);
 void stage_forward(struct worker_ctx *ctx, struct burst *burst);
@@ -17,8 +18,13 @@ void stage_output(struct worker_ctx *ctx, struct burst *burst);
 void stage_encap(struct worker_ctx *ctx, struct burst *burst);
 void stage_tx(struct worker_ctx *ctx, struct burst *burst);
 
+// From filter_out to the end, for packets that have come in. Empties the burst.
+void pipeline_switch(struct worker_ctx *ctx, struct burst *burst);
 // The last three, for packets whose way out is known: output, encap, tx. Empties the burst.
 void pipeline_send(struct worker_ctx *ctx, struct burst *burst);
+
+// Lets the fragments die whose first has not come in time. Once a round.
+void fragments_expire(struct worker_ctx *ctx);
 
 // Parts of output. Whether a packet may go out by the filtered port p->out; else it has ended.
 bool filter_in(struct worker_ctx *ctx, const struct packet *p);

@@ -67,7 +67,9 @@ struct worker_ctx {
 
 	struct token_bucket punt_limits[N_PUNT_CLASSES];
 	struct burst burst;
-	struct burst side;			 // flood copies
+	struct burst side;				   // flood copies
+	struct burst arrived;				   // fragment: the burst as it came
+	struct fragment_verdict fragments[BURST_SIZE + 1]; // by packet.fragment
 	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst
 	uint16_t tracked_at[BURST_SIZE];	 // and their places in it
 	uint16_t n_waiting;			 // devices that got packets in this round
@@ -116,6 +118,12 @@ static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const stru
 
 	return ctx->trusts_l4_checksum &&
 	       (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE);
+}
+
+// A fragment without an L4 header.
+static inline bool is_later_fragment(const struct worker_ctx *ctx, const struct packet *p)
+{
+	return unlikely(p->fragment != 0) && ctx->fragments[p->fragment].later;
 }
 
 // The frame in a buffer of our own; NULL when there is none.

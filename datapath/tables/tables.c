@@ -50,7 +50,9 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 	tables->fdb = fdb_new(tables->rcu);
 	tables->remotes = remote_table_new(tables->rcu);
 	tables->sessions = session_table_new(tables->rcu, n_workers);
-	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL)
+	tables->fragments = fragment_table_new();
+	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL ||
+		tables->fragments == NULL)
 		goto fail;
 	for (unsigned i = 0; i <= n_workers; i++) {
 		tables->counters[i] = counters_new();
@@ -96,6 +98,7 @@ void tables_free(struct tables *tables)
 		counters_free(tables->counters[i]);
 	if (tables->rcu != NULL)
 		rcu_barrier(tables->rcu);
+	fragment_table_free(tables->fragments);
 	session_table_free(tables->sessions);
 	remote_table_free(tables->remotes);
 	fdb_free(tables->fdb);

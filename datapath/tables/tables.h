@@ -11,6 +11,7 @@
 
 #include "tables/counters.h"
 #include "tables/fdb.h"
+#include "tables/fragment.h"
 #include "tables/remote.h"
 #include "tables/session.h"
 #include "tables/snapshot.h"
@@ -65,6 +66,7 @@ struct tables {
 	struct fdb *fdb;
 	struct remote_table *remotes;
 	struct session_table *sessions;
+	struct fragment_table *fragments;
 	struct rte_mempool *pool; // packets that weft makes: copies, answers
 	unsigned n_workers;
 	struct worker_rings rings[MAX_WORKERS];
