@@ -356,7 +356,8 @@ int track_confirm(
 	tuple.hash = session_hash(table, &tuple.key);
 	uint32_t id = session_reserve(table, tracker->worker, owner);
 
-	// Another copy of the packet, or the one before it, may have taken the last place for the flow.
+	// Another copy of the packet, or the one before it, may have taken the last place for the
+	// flow.
 	if (id == 0) {
 		packet->session = session_lookup(table, &tuple, tracker->now_s);
 		return packet->session != 0 ? 0 : -ENOSPC;

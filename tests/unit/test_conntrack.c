@@ -368,6 +368,10 @@ START_TEST(full_table_refuses_new_flows_only)
 	ck_assert_int_eq(p.state, TRACK_NEW);
 	ck_assert_int_eq(track_confirm(tracker(), &p, UPLINK, PORT_OF_A), -ENOSPC);
 	ck_assert_uint_eq(p.session, 0);
+	// A second copy of the first packet needs no place.
+	ck_assert_int_eq(inet_read(&p.ip, packet.b, packet.len, packet.ethertype), INET_OK);
+	ck_assert_int_eq(track_confirm(tracker(), &p, UPLINK, PORT_OF_A), 0);
+	ck_assert_uint_ne(p.session, 0);
 	ck_assert_int_eq(pass(&answer), TRACK_ESTABLISHED);
 	ck_assert_int_eq(pass(&packet), TRACK_ESTABLISHED);
 }

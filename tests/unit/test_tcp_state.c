@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TCP connections, segment by segment: C is the client (host X), S the server (host A).
 
+#include <pthread.h>
+
 #include <check.h>
 
 #include "net/headers.h"
@@ -595,6 +597,55 @@ START_TEST(sack_of_unsent_data_is_invalid)
 }
 END_TEST
 
+// ---- threads ----------------------------------------------------------------------------------
+
+#define ROUNDS 2000
+
+struct side_worker {
+	enum side side;
+	unsigned n_established;
+};
+
+// One side's packets, tracked by a worker of their own.
+static void *send_side(void *arg)
+{
+	struct side_worker *w = arg;
+	struct tracker own = *tracker();
+
+	own.worker = w->side;
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		struct bytes packet = w->side == C ? SEGMENT(C, c + i, s, ACK, .data_len = 1)
+						   : SEGMENT(S, s + i, c, ACK, .data_len = 1);
+		struct track_packet p = {.zone = ZONE};
+
+		own.now_s = 1000 + i / 100;
+		if (inet_read(&p.ip, packet.b, packet.len, packet.ethertype) != INET_OK)
+			break;
+		track_lookup(&own, &p, 1);
+		w->n_established += p.state == TRACK_ESTABLISHED;
+	}
+	return NULL;
+}
+
+START_TEST(two_workers_on_one_connection)
+{
+	struct side_worker workers[] = {{.side = C}, {.side = S}};
+	pthread_t threads[2];
+
+	open();
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, send_side, &workers[i]), 0);
+	for (unsigned i = 0; i < 20; i++)
+		session_sweep(tracker()->sessions, 1000, 1024);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_uint_eq(workers[i].n_established, ROUNDS);
+	}
+	ck_assert_uint_eq(session()->tcp[0].end, c + ROUNDS);
+	ck_assert_uint_eq(session()->tcp[1].end, s + ROUNDS);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {handshake_and_data, syn_and_its_answer_sent_again,
@@ -612,7 +663,7 @@ int main(void)
 		challenged_syn, challenge_is_not_the_last_ack, stray_segments_of_an_open_connection,
 		time_out_of_each_state, time_out_after_three_retransmissions,
 		doubt_does_not_make_a_time_out_longer, options_are_read_within_bounds,
-		sack_of_unsent_data_is_invalid};
+		sack_of_unsent_data_is_invalid, two_workers_on_one_connection};
 
 	return suite_main_with("tcp_state", tests, ARRAY_SIZE(tests), track_setup, track_teardown);
 }
