@@ -36,10 +36,10 @@ struct filter_config {
 	const char *more;    // of the document: none
 };
 
-#define GROUP_SSH    "'ssh': {'rules': [{'direction': 'ingress', 'protocol': 'tcp', 'ports': '22'}]}"
-#define GROUP_PING   "'ping': {'rules': [{'direction': 'ingress', 'protocol': 'icmp'}]}"
-#define GROUPS(list) "'security-groups': [" list "]"
-#define ADDRESSES_A  "'addresses': ['" IP_A "', '" IP6_A "']"
+#define GROUP_SSH   "'ssh': {'rules': [{'direction': 'ingress', 'protocol': 'tcp', 'ports': '22'}]}"
+#define GROUP_PING  "'ping': {'rules': [{'direction': 'ingress', 'protocol': 'icmp'}]}"
+#define GROUPS(of)  "'security-groups': [" of "]"
+#define ADDRESSES_A "'addresses': ['" IP_A "', '" IP6_A "']"
 
 // Starts the node, or changes its configuration.
 void filter_node(const struct filter_config *config);
