@@ -659,6 +659,7 @@ static int run_suite(void)
 	add_case(suite, "drops", drop_tests);
 	add_case(suite, "filters", filter_tests);
 	add_case(suite, "states", filter_state_tests);
+	add_case(suite, "fragments", filter_fragment_tests);
 	add_case(suite, "random", random_tests);
 	tcase_add_test(last, every_drop_reason_was_provoked);
 	suite_add_tcase(suite, last);

@@ -108,4 +108,5 @@ void drop_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);
+void filter_fragment_tests(TCase *tcase);
 void add_tests(TCase *tcase, const TTest *const *tests, size_t n);
