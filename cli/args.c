@@ -12,7 +12,10 @@
 #include "base/arena.h"
 #include "base/util.h"
 #include "net/addr.h"
+#include "net/protocol.h"
 #include "rpc/config_json.h"
+
+#define ELEMENT_SIZE_MAX 256 // of the structures that lists hold
 
 static const char *words_next(struct words *words)
 {
@@ -47,28 +50,40 @@ static bool is_uint(const struct field *field, const char *word)
 }
 
 // "a,b,c": each of them
-static bool is_ip_list(const char *word)
+static bool is_list(const struct field *field, const char *word)
 {
-	struct ip_addr ip;
+	json_t *list = config_value_from_word(field, word);
+	struct problems ignored = PROBLEMS_INIT;
+	struct arena *arena = arena_new();
+	bool ok = json_is_array(list);
+	const json_t *element;
+	size_t i;
 
-	while (true) {
-		size_t len = strcspn(word, ",");
-		char *element = strndup(word, len);
-		int rc = ip_parse(element, &ip);
+	json_array_foreach (list, i, element) {
+		void *scratch = arena_alloc(arena, ELEMENT_SIZE_MAX);
+		const char *text = json_string_value(element);
 
-		free(element);
-		if (rc != 0 || word[len] == '\0')
-			return rc == 0;
-		word += len + 1;
+		if (json_is_object(element))
+			ok &= config_decode_object(field->sub, element, scratch, arena, &ignored) ==
+			      0;
+		else
+			ok &= text != NULL &&
+			      field_set_element(field, scratch, 0, text, arena) == 0;
 	}
+	problems_free(&ignored);
+	arena_free(arena);
+	json_decref(list);
+	return ok;
 }
 
 // Whether the word has the form that the key needs to become JSON. What the value means is for the
 // daemon to judge, together with the rest of the object.
 static bool value_has_form(const struct field *field, const char *word)
 {
-	struct mac mac;
 	struct ip_addr ip;
+	struct range range;
+	uint8_t protocol;
+	struct mac mac;
 
 	switch (field->type) {
 	case FIELD_BOOL:
@@ -82,14 +97,20 @@ static bool value_has_form(const struct field *field, const char *word)
 		return mac_parse(word, &mac) == 0;
 	case FIELD_IP:
 		return ip_parse(word, &ip) == 0;
+	case FIELD_RANGE:
+		return range_parse(word, &range) == 0;
+	case FIELD_PROTOCOL:
+		return protocol_parse(word, &protocol) == 0;
 	case FIELD_IP_LIST:
-		return is_ip_list(word);
+	case FIELD_PREFIX_LIST:
+	case FIELD_NAME_LIST:
+	case FIELD_OBJECTS:
+		return is_list(field, word);
 	case FIELD_STRING:
 	case FIELD_NAME:
 	case FIELD_DEVICE:
 	case FIELD_PREFIX:
 	case FIELD_RANGES:
-	case FIELD_OBJECTS:
 		break;
 	}
 	return true;
@@ -104,6 +125,12 @@ static int value_complain(struct cli *cli, const struct field *field, const char
 
 	if (field->type == FIELD_IP_LIST)
 		expects = "a list of addresses such as 192.0.2.1,192.0.2.2";
+	else if (field->type == FIELD_PREFIX_LIST)
+		expects = "a list of addresses and prefixes such as 192.0.2.1,198.51.100.0/24";
+	else if (field->type == FIELD_NAME_LIST)
+		expects = arena_printf(arena, "a list of names of %ss", field->ref);
+	else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL)
+		expects = arena_printf(arena, "a list of %s", field->sub->word_form);
 	for (size_t i = 0; field->words != NULL && field->words[i] != NULL; i++)
 		word_add(&set, field->words[i]);
 	nearest = word_nearest(&set, word);
@@ -118,9 +145,7 @@ int args_value(struct cli *cli, const struct field *field, const char *word, jso
 {
 	if (!value_has_form(field, word))
 		return value_complain(cli, field, word);
-	// An object may be called "default".
-	*value = strcmp(word, "default") == 0 ? json_string(word)
-					      : config_value_from_word(field, word);
+	*value = config_value_from_word(field, word);
 	return CLI_OK;
 }
 
@@ -141,6 +166,11 @@ const struct segment_form *segment_form(const char *type)
 		if (strcmp(segment_forms[i].type, type) == 0)
 			return &segment_forms[i];
 	return NULL;
+}
+
+bool is_segments(const struct field *field)
+{
+	return field->type == FIELD_OBJECTS && strcmp(field->sub->kind, "segment") == 0;
 }
 
 // The words behind "vlan": UPLINK [ID]. Appends to the list of segments.
@@ -181,37 +211,35 @@ static void key_add(struct key_set *set, const char *word, const struct field *f
 	word_add(&set->words, word);
 }
 
-// "up" and "down" may stand without the key they are values of.
-static bool is_admin_state(const struct field *field)
-{
-	return field->type == FIELD_ENUM &&
-	       (strcmp(field->words[0], "up") == 0 || strcmp(field->words[0], "down") == 0);
-}
-
 static void keys_add(struct key_set *set, const struct field *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct field *field = &fields[i];
 
-		if (field->type == FIELD_OBJECTS) {
+		if (is_segments(field)) {
 			for (size_t j = 0; j < n_segment_forms; j++)
 				key_add(set, segment_forms[j].type, field);
 			continue;
 		}
 		key_add(set, field->name, field);
-		for (size_t j = 0; is_admin_state(field) && field->words[j] != NULL; j++)
+		for (size_t j = 0; (field->flags & FIELD_ALONE) && field->words[j] != NULL; j++)
 			key_add(set, field->words[j], field);
 	}
 }
 
+const struct object_def *verb_object(const struct command *command, const struct verb *verb)
+{
+	if (verb->elements != NULL)
+		return object_field(object_def_by_kind(command->kind), verb->elements)->sub;
+	return verb->flags & VERB_FIELDS ? object_def_by_kind(command->kind) : NULL;
+}
+
 void keys_of(struct key_set *set, const struct command *command, const struct verb *verb)
 {
-	const struct object_def *def = NULL;
+	const struct object_def *def = verb_object(command, verb);
 
 	set->words.n = 0;
 	keys_add(set, verb->keys, verb->n_keys);
-	if (verb->flags & VERB_FIELDS)
-		def = object_def_by_kind(command->kind);
 	if (def != NULL)
 		keys_add(set, def->fields, def->n_fields);
 }
@@ -267,12 +295,12 @@ static int key_read(struct cli *cli, const struct key_set *keys, struct request 
 		return key_complain(cli, keys, word);
 	field = keys->fields[i];
 	name = keys->words.list[i];
-	if (field->type == FIELD_OBJECTS) {
+	if (is_segments(field)) {
 		value = json_array();
 		rc = segment_read(cli, segment_form(name), field, words, value);
 	} else if (field->flags & ARG_BARE) {
 		value = json_true();
-	} else if (strcmp(name, field->name) != 0) { // "up" or "down" alone
+	} else if (strcmp(name, field->name) != 0) { // "up" alone
 		value = json_string(name);
 	} else if ((word = words_next(words)) == NULL) {
 		rc = cli_usage(cli, "%s: the value is missing", field->name);
@@ -297,7 +325,7 @@ static int required_check(struct cli *cli, const struct key_set *keys, const jso
 		if (!(field->flags & FIELD_REQUIRED) ||
 			json_object_get(params, field->name) != NULL)
 			continue;
-		if (field->type == FIELD_OBJECTS)
+		if (is_segments(field))
 			return cli_usage(cli,
 				"a segment is missing: flat UPLINK, vlan UPLINK [ID] or "
 				"vxlan [ID]");
@@ -306,21 +334,32 @@ static int required_check(struct cli *cli, const struct key_set *keys, const jso
 	return CLI_OK;
 }
 
+static bool is_bare_key(const struct verb *verb, const char *word)
+{
+	for (size_t i = 0; i < verb->n_keys; i++)
+		if ((verb->keys[i].flags & ARG_BARE) && strcmp(verb->keys[i].name, word) == 0)
+			return true;
+	return false;
+}
+
 // Whether the next word stands for itself: not when it is an option ("-w"). Where the operand may
-// be left out and there are keys, it is the only word: "port show web" beside "port show network
-// vxlan1".
+// be left out and there are keys, it is the only word, or the only one before a key without value:
+// "port show web" and "port show web chains" beside "port show network vxlan1".
 static bool is_operand(const struct request *request)
 {
 	const struct verb *verb = request->verb;
 	const char *word = words_peek(request->words);
+	size_t n_left = request->words->n - request->words->at;
 
 	if (verb->operand == NULL || request->operand != NULL)
 		return false;
 	if (word[0] == '-' && word[1] != '\0')
 		return false;
-	if ((verb->flags & VERB_OPERAND_OPTIONAL) && (verb->flags & VERB_FIELDS))
-		return request->words->n - request->words->at == 1;
-	return true;
+	if (!(verb->flags & VERB_OPERAND_OPTIONAL) || !(verb->flags & VERB_FIELDS))
+		return true;
+	if (n_left == 1)
+		return json_object_size(request->params) == 0 || !is_bare_key(verb, word);
+	return n_left == 2 && is_bare_key(verb, request->words->list[request->words->at + 1]);
 }
 
 int args_parse(struct cli *cli, struct request *request)

@@ -175,27 +175,58 @@ const struct command *command_find(struct cli *cli, const char *word)
 	return NULL;
 }
 
-// Index among the command's verbs; n_verbs: help; negative: none, and said so.
-static int verb_find(struct cli *cli, const struct command *command, const char *word)
+// The word of the set that is meant; NULL after saying what is wrong.
+static const char *verb_word(struct cli *cli, const struct word_set *set, const char *word)
 {
-	struct word_set set = {.n = 0};
+	int i = word_find(set, word);
 	char text[512];
+
+	if (i >= 0)
+		return set->list[i];
+	cli_usage(cli, "%s", word_complaint(set, "verb", word, text, sizeof(text)));
+	return NULL;
+}
+
+// Where arguments follow at once, help is the only verb, if that.
+static bool help_wanted(const struct command *command, const struct words *words)
+{
+	const char *word = words->at < words->n ? words->list[words->at] : "";
+	struct word_set set;
 	int i;
 
-	for (size_t j = 0; j < command->n_verbs && command->verbs[j].name != NULL; j++)
-		word_add(&set, command->verbs[j].name);
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-		word = "help";
-	if (set.n == 0) { // arguments follow at once; help is the only verb, if that
-		bool help = strcmp(word, "help") == 0 && !(command->verbs[0].flags & VERB_RAW);
-
-		return help ? (int)command->n_verbs : 0;
-	}
+	verb_words(command, NULL, &set);
+	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return set.n > 0 || !(command->verbs->flags & VERB_RAW);
+	if (set.n == 0)
+		return false;
 	word_add(&set, "help");
 	i = word_find(&set, word);
-	if (i < 0)
-		cli_usage(cli, "%s", word_complaint(&set, "verb", word, text, sizeof(text)));
-	return i;
+	return i >= 0 && strcmp(set.list[i], "help") == 0;
+}
+
+// The verb that the next words name, moving behind them; without any, the first one. NULL after
+// saying what is wrong.
+static const struct verb *verb_find(
+	struct cli *cli, const struct command *command, struct words *words)
+{
+	struct word_set set;
+	const char *name, *group;
+
+	verb_words(command, NULL, &set);
+	if (set.n == 0 || words->at == words->n)
+		return command->verbs;
+	word_add(&set, "help");
+	name = verb_word(cli, &set, words->list[words->at++]);
+	if (name == NULL || verb_named(command, NULL, name) != NULL)
+		return name == NULL ? NULL : verb_named(command, NULL, name);
+	group = name;
+	verb_words(command, group, &set);
+	if (words->at == words->n) {
+		cli_usage(cli, "%s: a verb is missing: %s or %s", group, set.list[0], set.list[1]);
+		return NULL;
+	}
+	name = verb_word(cli, &set, words->list[words->at++]);
+	return name == NULL ? NULL : verb_named(command, group, name);
 }
 
 static int verb_run(struct cli *cli, struct request *request, struct words *words)
@@ -204,8 +235,9 @@ static int verb_run(struct cli *cli, struct request *request, struct words *word
 	int rc;
 
 	if (request->verb->name != NULL) {
-		snprintf(context, sizeof(context), "%s %s", request->command->name,
-			request->verb->name);
+		snprintf(context, sizeof(context), "%s %s%s%s", request->command->name,
+			request->verb->group == NULL ? "" : request->verb->group,
+			request->verb->group == NULL ? "" : " ", request->verb->name);
 		cli->context = context;
 	}
 	request->words = words;
@@ -237,7 +269,6 @@ int cli_run(struct cli *cli, struct words *words)
 {
 	struct request request = {0};
 	int rc = CLI_OK;
-	int verb = 0;
 
 	if (words_are_utf8(cli, words))
 		request.command = command_find(cli, words->list[words->at]);
@@ -245,17 +276,11 @@ int cli_run(struct cli *cli, struct words *words)
 		return CLI_USAGE;
 	words->at++;
 	cli->context = request.command->name;
-	if (words->at < words->n)
-		verb = verb_find(cli, request.command, words->list[words->at]);
-	if (verb < 0) {
-		rc = CLI_USAGE;
-	} else if ((size_t)verb == request.command->n_verbs) {
+	if (help_wanted(request.command, words)) {
 		help_command(cli->out, request.command);
 	} else {
-		request.verb = &request.command->verbs[verb];
-		if (request.verb->name != NULL && words->at < words->n)
-			words->at++;
-		rc = verb_run(cli, &request, words);
+		request.verb = verb_find(cli, request.command, words);
+		rc = request.verb == NULL ? CLI_USAGE : verb_run(cli, &request, words);
 	}
 	cli->context = NULL;
 	return rc;

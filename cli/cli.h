@@ -60,11 +60,13 @@ struct command;
 
 struct verb {
 	const char *name;    // NULL: the command has no verbs, its arguments follow at once
+	const char *group;   // word before the name: "rule" of "rule add"; NULL: none
 	const char *operand; // what the word without a key is: "NAME", "FILE"; NULL: there is none
 	const char *help;
 	uint8_t flags;		  // VERB_*
 	const struct field *keys; // keys of the command line beside those of the object
 	size_t n_keys;
+	const char *elements; // key of a list of the object whose elements' keys it takes; NULL
 	int (*run)(struct cli *cli, const struct request *request); // returns an enum cli_exit
 };
 
@@ -90,6 +92,13 @@ extern const struct command commands[];
 extern const size_t n_commands;
 
 const char *command_help(const struct command *command);
+
+// The words that may stand in place of a verb: names, and groups once; or, behind the group, the
+// names in it. Without "help".
+struct word_set;
+void verb_words(const struct command *command, const char *group, struct word_set *set);
+// NULL: there is none of this name in this group (NULL: in no group).
+const struct verb *verb_named(const struct command *command, const char *group, const char *name);
 
 // ---- cli.c: messages, calls, output -------------------------------------------------------------
 

@@ -2,11 +2,14 @@
 // add, set, del and show of everything that a field table describes.
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "cli/commands.h"
+#include "cli/keys.h"
 #include "cli/table.h"
+#include "rpc/config_json.h"
 
 #define LINES_MAX 64 // keys and state of one object
 
@@ -82,6 +85,19 @@ static const struct column network_columns[] = {
 	{.title = "SEGMENTS", .path = "segments", .format = segments_cell},
 };
 
+static void count_cell(const json_t *value, char text[CELL_LEN])
+{
+	snprintf(text, CELL_LEN, "%zu", json_array_size(value));
+}
+
+static const struct column security_group_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "STATEFUL", .path = "stateful"},
+	{.title = "RULES", .path = "rules", .format = count_cell, .number = true},
+	{.title = "PORTS", .path = "state.ports", .number = true},
+	{.title = "MEMBERS", .path = "members"},
+};
+
 static const struct column port_columns[] = {
 	{.title = "NAME", .path = "name"},
 	{.title = "NETWORK", .path = "network"},
@@ -100,8 +116,18 @@ static const struct {
 } shows[] = {
 	{"uplink", uplink_columns, ARRAY_SIZE(uplink_columns)},
 	{"network", network_columns, ARRAY_SIZE(network_columns)},
+	{"security-group", security_group_columns, ARRAY_SIZE(security_group_columns)},
 	{"port", port_columns, ARRAY_SIZE(port_columns)},
 };
+
+// A list of objects as it could be typed.
+static void word_cell(const struct field *field, const json_t *value, char text[CELL_LEN])
+{
+	char *word = config_value_to_word(field, value);
+
+	snprintf(text, CELL_LEN, "%s", json_array_size(value) == 0 ? "-" : word);
+	free(word);
+}
 
 // A key as it could be typed, or what stands in for it.
 static void field_line(const struct field *field, const json_t *value, struct table_line *line)
@@ -112,8 +138,12 @@ static void field_line(const struct field *field, const json_t *value, struct ta
 		line->note = "default";
 	} else if (json_is_boolean(value)) {
 		snprintf(line->value, CELL_LEN, "%s", json_is_true(value) ? "true" : "false");
-	} else if (field->type == FIELD_OBJECTS) {
+	} else if (is_segments(field)) {
 		segments_cell(value, line->value);
+	} else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL) {
+		word_cell(field, value, line->value);
+	} else if (field->type == FIELD_OBJECTS) {
+		count_cell(value, line->value);
 	} else {
 		table_cell(value, line->value);
 	}
@@ -143,6 +173,10 @@ static void object_lines(struct cli *cli, const struct object_def *def, const js
 		table_cell(value, lines[n++].value);
 	}
 	table_print_lines(cli, lines, n);
+	if (json_array_size(json_object_get(object, "rules")) > 0) {
+		fputc('\n', cli->out);
+		rules_print(cli, json_object_get(object, "rules"));
+	}
 }
 
 static void rows_print(struct cli *cli, const char *kind, const json_t *rows)

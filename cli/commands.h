@@ -12,6 +12,18 @@ int object_set(struct cli *cli, const struct request *request);
 int object_del(struct cli *cli, const struct request *request);
 int object_show(struct cli *cli, const struct request *request);
 
+// cmd_rule.c
+int rule_add(struct cli *cli, const struct request *request);
+int rule_del(struct cli *cli, const struct request *request);
+void rules_print(struct cli *cli, const json_t *rules);
+
+// cmd_port.c
+int port_show(struct cli *cli, const struct request *request);
+
+// cmd_session.c
+extern const struct verb session_verbs[];
+extern const size_t n_session_verbs;
+
 // cmd_fdb.c
 extern const struct verb fdb_verbs[];
 extern const size_t n_fdb_verbs;

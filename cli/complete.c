@@ -14,8 +14,10 @@ static void offer(struct cli *cli, const char *word, const char *begin)
 		fprintf(cli->out, "%s\n", word);
 }
 
-static void offer_names(struct cli *cli, const char *kind, const char *begin)
+// Names of a kind that begin as the word does behind its first `n_before` bytes ("a," of a list).
+static void offer_names(struct cli *cli, const char *kind, const char *word, size_t n_before)
 {
+	const char *begin = word + n_before;
 	json_t *list = cli_ask(cli, kind, "list");
 	const json_t *object;
 	size_t i;
@@ -23,8 +25,8 @@ static void offer_names(struct cli *cli, const char *kind, const char *begin)
 	json_array_foreach (list, i, object) {
 		const char *name = json_string_value(json_object_get(object, "name"));
 
-		if (name != NULL)
-			offer(cli, name, begin);
+		if (name != NULL && strncmp(name, begin, strlen(begin)) == 0)
+			fprintf(cli->out, "%.*s%s\n", (int)n_before, word, name);
 	}
 	json_decref(list);
 }
@@ -38,7 +40,13 @@ static void offer_values(struct cli *cli, const struct field *field, const char 
 		offer(cli, "false", begin);
 	}
 	if (field->type == FIELD_NAME)
-		offer_names(cli, field->ref, begin);
+		offer_names(cli, field->ref, begin, 0);
+	if (field->type == FIELD_NAME_LIST) {
+		const char *comma = strrchr(begin, ',');
+		size_t n = comma == NULL ? 0 : (size_t)(comma + 1 - begin);
+
+		offer_names(cli, field->ref, begin, n);
+	}
 }
 
 static void offer_keys(struct cli *cli, const struct key_set *keys, const char *begin)
@@ -61,11 +69,11 @@ static bool pass_key(struct cli *cli, const struct key_set *keys, struct words *
 	field = keys->fields[i];
 	name = keys->words.list[i];
 	words->at++;
-	if (field->type == FIELD_OBJECTS) {
+	if (is_segments(field)) {
 		const struct segment_form *form = segment_form(name);
 
 		if (form->has_uplink && words->at == last) {
-			offer_names(cli, "uplink", words->list[last]);
+			offer_names(cli, "uplink", words->list[last], 0);
 			return false;
 		}
 		words->at += form->has_uplink;
@@ -92,8 +100,9 @@ static void complete_arguments(struct cli *cli, const struct command *command,
 
 	keys_of(&keys, command, verb);
 	if (verb->operand != NULL && words->at == last) {
-		if (strcmp(verb->operand, "NAME") == 0 && strcmp(verb->name, "add") != 0)
-			offer_names(cli, command->kind, words->list[last]);
+		if ((strcmp(verb->operand, "NAME") == 0 && strcmp(verb->name, "add") != 0) ||
+			strcmp(verb->operand, "GROUP") == 0)
+			offer_names(cli, command->kind, words->list[last], 0);
 		else if (strcmp(verb->operand, "OBJECT") == 0)
 			for (size_t i = 0; i < n_commands; i++)
 				offer(cli, commands[i].name, words->list[last]);
@@ -109,22 +118,51 @@ static void complete_arguments(struct cli *cli, const struct command *command,
 		offer_keys(cli, &keys, words->list[last]);
 }
 
-static const struct command *find_quietly(const char *word)
+static const struct command *command_named(const char *name)
 {
-	struct word_set set = {.n = 0};
-	int i;
+	size_t i = 0;
 
-	for (size_t j = 0; j < n_commands; j++)
-		word_add(&set, commands[j].name);
-	i = word_find(&set, word);
-	return i < 0 ? NULL : &commands[i];
+	while (strcmp(commands[i].name, name) != 0)
+		i++;
+	return &commands[i];
 }
 
-static void complete_verb_word(struct cli *cli, const struct command *command, const char *begin)
+// The word of the set that the next one stands for, moving behind it. NULL when it is the last one,
+// which is offered the set, or none.
+static const char *pass_word(struct cli *cli, const struct word_set *set, struct words *words)
 {
-	for (size_t i = 0; i < command->n_verbs; i++)
-		offer(cli, command->verbs[i].name, begin);
-	offer(cli, "help", begin);
+	const char *word = words->list[words->at++];
+	int i;
+
+	if (words->at == words->n) {
+		for (size_t j = 0; j < set->n; j++)
+			offer(cli, set->list[j], word);
+		return NULL;
+	}
+	i = word_find(set, word);
+	return i < 0 ? NULL : set->list[i];
+}
+
+// The verb that the next words name; NULL when the word to complete is one of them, or none fits.
+static const struct verb *pass_verb(
+	struct cli *cli, const struct command *command, struct words *words)
+{
+	const char *name, *group;
+	struct word_set set;
+
+	verb_words(command, NULL, &set);
+	if (set.n == 0)
+		return command->verbs;
+	word_add(&set, "help");
+	name = pass_word(cli, &set, words);
+	if (name == NULL || strcmp(name, "help") == 0)
+		return NULL;
+	if (verb_named(command, NULL, name) != NULL)
+		return verb_named(command, NULL, name);
+	group = name;
+	verb_words(command, group, &set);
+	name = pass_word(cli, &set, words);
+	return name == NULL ? NULL : verb_named(command, group, name);
 }
 
 static int complete_run(struct cli *cli, const struct request *request)
@@ -133,30 +171,22 @@ static int complete_run(struct cli *cli, const struct request *request)
 	const struct command *command;
 	const struct verb *verb;
 	struct word_set set = {.n = 0};
-	int i = 0;
+	const char *name;
 
-	if (words->n - words->at <= 1) {
-		const char *begin = words->at < words->n ? words->list[words->at] : "";
-
+	for (size_t j = 0; j < n_commands; j++)
+		word_add(&set, commands[j].name);
+	if (words->at == words->n) {
 		for (size_t j = 0; j < n_commands; j++)
-			offer(cli, commands[j].name, begin);
+			offer(cli, commands[j].name, "");
 		return CLI_OK;
 	}
-	command = find_quietly(words->list[words->at++]);
-	if (command == NULL)
+	name = pass_word(cli, &set, words);
+	if (name == NULL)
 		return CLI_OK;
-	verb = command->verbs;
-	if (verb->name != NULL) {
-		if (words->at == words->n - 1) {
-			complete_verb_word(cli, command, words->list[words->at]);
-			return CLI_OK;
-		}
-		for (size_t j = 0; j < command->n_verbs; j++)
-			word_add(&set, command->verbs[j].name);
-		i = word_find(&set, words->list[words->at++]);
-	}
-	if (i >= 0)
-		complete_arguments(cli, command, &command->verbs[i], words);
+	command = command_named(name);
+	verb = pass_verb(cli, command, words);
+	if (verb != NULL)
+		complete_arguments(cli, command, verb, words);
 	return CLI_OK;
 }
 

@@ -66,18 +66,17 @@ static void verb_page(FILE *out, const struct command *command, const struct ver
 	fputs(".RE\n", out);
 }
 
-static void keys_list(FILE *out, const struct field *fields, size_t n)
+static void keys_list(FILE *out, const char *separator, const struct field *fields, size_t n)
 {
 	char usage[USAGE_LEN];
-	const char *separator = ".PP\n.B KEY VALUE\nis, as described in\n.BR weft.conf (5),\n";
 
 	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; fields[i].type == FIELD_OBJECTS && j < n_segment_forms; j++) {
+		for (size_t j = 0; is_segments(&fields[i]) && j < n_segment_forms; j++) {
 			fputs(separator, out);
 			roff_bold(out, segment_forms[j].usage);
 			separator = ",\n";
 		}
-		if (fields[i].type == FIELD_OBJECTS)
+		if (is_segments(&fields[i]))
 			continue;
 		fputs(separator, out);
 		roff_bold(out, usage_key(&fields[i], usage));
@@ -90,6 +89,7 @@ static void commands_page(FILE *out)
 {
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *command = &commands[i];
+		const struct object_def *def;
 		const struct field *fields;
 		size_t n;
 
@@ -99,7 +99,13 @@ static void commands_page(FILE *out)
 			verb_page(out, command, &command->verbs[j]);
 		fields = command_fields(command, &n);
 		if (fields != NULL)
-			keys_list(out, fields, n);
+			keys_list(out,
+				".PP\n.B KEY VALUE\nis, as described in\n.BR weft.conf (5),\n",
+				fields, n);
+		def = command_elements(command);
+		if (def != NULL)
+			keys_list(out, ".PP\n.B [KEY] VALUE\n(" ALONE_HELP ") is\n", def->fields,
+				def->n_fields);
 	}
 }
 

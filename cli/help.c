@@ -12,6 +12,8 @@
 #define KEY_WIDTH  34
 #define VERB_WIDTH 42
 
+#define PLACEHOLDER_MAX 32 // longer lists of words stand only where the key is explained
+
 static char *upper(const char *text, char out[USAGE_LEN])
 {
 	size_t n = strlen(text);
@@ -41,7 +43,13 @@ char *usage_value(const struct field *field, char text[USAGE_LEN])
 		[FIELD_PREFIX] = "ADDRESS/LENGTH",
 		[FIELD_IP_LIST] = "ADDRESS[,ADDRESS]...",
 		[FIELD_RANGES] = "MIN-MAX[,MIN-MAX]...",
+		[FIELD_RANGE] = "N[-N]",
+		[FIELD_PROTOCOL] = "PROTOCOL",
+		[FIELD_PREFIX_LIST] = "ADDRESS[/LENGTH][,ADDRESS[/LENGTH]]...",
+		[FIELD_OBJECTS] = "JSON",
 	};
+
+	char name[USAGE_LEN];
 
 	text[0] = '\0';
 	if (field->type == FIELD_UINT)
@@ -50,6 +58,10 @@ char *usage_value(const struct field *field, char text[USAGE_LEN])
 		words_join(field, text);
 	else if (field->type == FIELD_NAME)
 		upper(field->ref, text);
+	else if (field->type == FIELD_NAME_LIST)
+		snprintf(text, USAGE_LEN, "%.99s[,%.99s]...", upper(field->ref, name), name);
+	else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL)
+		snprintf(text, USAGE_LEN, "%s,...", field->sub->word_form);
 	else
 		snprintf(text, USAGE_LEN, "%s", forms[field->type]);
 	if (field->flags & FIELD_HOST_OK)
@@ -68,9 +80,11 @@ char *usage_key(const struct field *field, char text[USAGE_LEN])
 	return text;
 }
 
-// A value's place in a usage line: "N", "SECONDS", else as usage_value().
+// A value's place in a usage line: "N", "SECONDS", "STATE", else as usage_value().
 static const char *placeholder(const struct field *field, char text[USAGE_LEN])
 {
+	if (field->type == FIELD_ENUM && strlen(usage_value(field, text)) > PLACEHOLDER_MAX)
+		return upper(field->name, text);
 	if (field->type != FIELD_UINT)
 		return usage_value(field, text);
 	return field->unit == NULL ? "N" : upper(unit_text(field), text);
@@ -85,7 +99,8 @@ char *usage_verb(const struct command *command, const struct verb *verb, char te
 
 	fputs(command->name, f);
 	if (verb->name != NULL)
-		fprintf(f, " %s", verb->name);
+		fprintf(f, "%s%s %s", verb->group == NULL ? "" : " ",
+			verb->group == NULL ? "" : verb->group, verb->name);
 	if (verb->operand != NULL && optional)
 		fprintf(f, " [%s%s]", verb->operand, fields ? " | KEY VALUE..." : "");
 	else if (verb->operand != NULL)
@@ -99,6 +114,8 @@ char *usage_verb(const struct command *command, const struct verb *verb, char te
 	}
 	if (fields && !optional)
 		fputs(" KEY VALUE...", f);
+	if (verb->elements != NULL)
+		fputs(" [KEY] VALUE...", f);
 	if (verb->flags & VERB_RAW)
 		fputs(" WORD...", f);
 	fclose(f);
@@ -138,7 +155,7 @@ static void key_line(FILE *out, const struct field *field)
 static void key_lines(FILE *out, const struct field *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (fields[i].type != FIELD_OBJECTS) {
+		if (!is_segments(&fields[i])) {
 			key_line(out, &fields[i]);
 			continue;
 		}
@@ -159,9 +176,18 @@ const struct field *command_fields(const struct command *command, size_t *n)
 	return taken ? object_def_by_kind(command->kind)->fields : NULL;
 }
 
+const struct object_def *command_elements(const struct command *command)
+{
+	for (size_t i = 0; i < command->n_verbs; i++)
+		if (command->verbs[i].elements != NULL)
+			return verb_object(command, &command->verbs[i]);
+	return NULL;
+}
+
 void help_command(FILE *out, const struct command *command)
 {
 	char usage[USAGE_LEN], line[USAGE_LEN + 8];
+	const struct object_def *def;
 	const struct field *fields;
 	size_t n;
 
@@ -185,6 +211,11 @@ void help_command(FILE *out, const struct command *command)
 	if (fields != NULL)
 		fputs("\nKEY VALUE:\n", out);
 	key_lines(out, fields, n);
+	def = command_elements(command);
+	if (def == NULL)
+		return;
+	fprintf(out, "\n[KEY] VALUE of a %s; %s:\n", def->kind, ALONE_HELP);
+	key_lines(out, def->fields, def->n_fields);
 }
 
 void help_all(FILE *out)
@@ -193,14 +224,14 @@ void help_all(FILE *out)
 	      "       weft OBJECT help | weft -h | weft -V\n\nObjects:\n",
 		out);
 	for (size_t i = 0; i < n_commands; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, command_help(&commands[i]));
+		fprintf(out, "  %-14s %s\n", commands[i].name, command_help(&commands[i]));
 	fputs("\nOptions:\n"
 	      "  -j, --json           show results as JSON\n"
 	      "  -s, --socket SOCKET  control socket of weftd, default " CLI_SOCKET "\n"
 	      "  -h, --help           this text\n"
 	      "  -V, --version        version of this program\n\n"
 	      "Objects, verbs and keys can be shortened as long as they stay unique. Lists are\n"
-	      "written a,b or by giving the key again.\n\n"
+	      "written a,b or by giving the key again; an empty one is none.\n\n"
 	      "Exit status: 0 done, 1 refused by weftd, 2 wrong arguments, 3 weftd not reached\n",
 		out);
 }

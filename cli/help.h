@@ -19,6 +19,9 @@ char *usage_verb(const struct command *command, const struct verb *verb, char te
 char *usage_key(const struct field *field, char text[USAGE_LEN]);
 // The keys of the object's field table, if a verb takes them; else NULL and 0.
 const struct field *command_fields(const struct command *command, size_t *n);
+// What the lists are made of whose elements a verb takes the keys of; NULL: none does.
+const struct object_def *command_elements(const struct command *command);
+#define ALONE_HELP "words that belong to one key only need no KEY"
 // What field->unit stands for, in words.
 const char *unit_text(const struct field *field);
 // The value alone.

@@ -79,6 +79,23 @@ int call_attachment(const struct call *call, const char *key, uint16_t *id)
 	return -ENOENT;
 }
 
+int call_port(const struct call *call, const char *key, const struct port_config **port)
+{
+	const struct model *model = call->control->model;
+	const char *name;
+
+	*port = NULL;
+	if (call_text(call, key, &name) < 0)
+		return -EINVAL;
+	if (name == NULL)
+		return 0;
+	*port = model != NULL ? model_port(model, name) : NULL;
+	if (*port != NULL)
+		return 0;
+	problem_add(call->problems, E_NOT_FOUND, key, "there is no port \"%s\"", name);
+	return -ENOENT;
+}
+
 // Refuses keys that a method does not take. Methods of a kind check their own.
 static int check_params(const struct call *call, const struct method *method)
 {
@@ -122,7 +139,9 @@ static const struct method *const tables[] = {
 	rpc_methods,
 	config_methods,
 	remote_methods,
+	rule_methods,
 	fdb_methods,
+	filter_methods,
 	stats_methods,
 	status_methods,
 };

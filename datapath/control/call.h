@@ -37,7 +37,9 @@ extern const char *const call_no_params[];
 extern const struct method config_methods[];
 extern const struct method object_methods[];
 extern const struct method remote_methods[];
+extern const struct method rule_methods[];
 extern const struct method fdb_methods[];
+extern const struct method filter_methods[];
 extern const struct method stats_methods[];
 extern const struct method status_methods[];
 
@@ -50,3 +52,5 @@ int call_flag(const struct call *call, const char *key, bool *flag);
 int call_integer(const struct call *call, const char *key, json_int_t max, json_int_t *value);
 // Id of the attachment that a parameter names; 0: not given. -ENOENT after adding E_NOT_FOUND.
 int call_attachment(const struct call *call, const char *key, uint16_t *id);
+// The port that a parameter names; NULL: not given. -ENOENT after adding E_NOT_FOUND.
+int call_port(const struct call *call, const char *key, const struct port_config **port);

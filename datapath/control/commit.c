@@ -26,6 +26,7 @@ static void begin(struct control *control)
 	ids_begin(control->networks);
 	ids_begin(control->domains);
 	ids_begin(control->attachments);
+	rows_begin(control->rows);
 }
 
 static void rollback(struct control *control)
@@ -34,6 +35,7 @@ static void rollback(struct control *control)
 	ids_rollback(control->networks);
 	ids_rollback(control->domains);
 	ids_rollback(control->attachments);
+	rows_rollback(control->rows);
 }
 
 static void take(struct ids *ids, const char *name, const char *path, struct problems *problems)
@@ -99,6 +101,8 @@ static int prepare(struct control *control, const struct model *model, const cha
 	begin(control);
 	rc = take_ids(control, model, flush, problems);
 	if (rc == 0)
+		rc = filters_prepare(control, model, problems);
+	if (rc == 0)
 		rc = devices_prepare(control, model, problems);
 	if (rc == 0) {
 		rc = underlay_apply(control, model);
@@ -122,6 +126,7 @@ static void publish(struct control *control, const struct model *model)
 {
 	struct snapshot *new = snapshot_compile(control, model);
 	struct snapshot *old = control->tables->snapshot;
+	struct cuts *cuts = cuts_find(control, control->model, model);
 	uint64_t now_ns = clock_now_ns();
 	uint64_t token;
 
@@ -132,6 +137,8 @@ static void publish(struct control *control, const struct model *model)
 	ids_commit(control->networks, token, now_ns);
 	ids_commit(control->domains, token, now_ns);
 	ids_commit(control->attachments, token, now_ns);
+	rows_commit(control->rows, token);
+	filters_follow(control, model, cuts, token);
 	if (old != NULL)
 		entries_follow(control, old, model);
 	rcu_retire(control->tables->rcu, old, snapshot_free);

@@ -15,6 +15,10 @@
 
 #define LOAD_INTERVAL_NS NS_PER_S
 
+// Sessions: the whole index every 3 s or so.
+#define SWEEP_INTERVAL_NS (100 * NS_PER_MS)
+#define SWEEP_BUCKETS	  (SESSION_BUCKETS / 32)
+
 // An idle node spends little on polling; the first packet of a new remote waits that long.
 #define POLL_BUSY_US 1000
 #define POLL_IDLE_US 5000
@@ -38,6 +42,7 @@ struct control *control_new(struct tables *tables)
 	control->networks = ids_new(MAX_NETWORKS, ID_HOLD_NS);
 	control->domains = ids_new(UINT16_MAX, 0);
 	control->attachments = ids_new(MAX_ATTACHMENTS, ID_HOLD_NS);
+	control->rows = rows_new(tables);
 	commit_empty(control);
 	return control;
 }
@@ -56,6 +61,8 @@ void control_free(struct control *control)
 	ids_free(control->networks);
 	ids_free(control->domains);
 	ids_free(control->attachments);
+	rows_free(control->rows);
+	cuts_free(control->cuts);
 	for (unsigned i = 0; i < MAX_ATTACHMENTS; i++)
 		free(control->baselines[i]);
 	free(control->statics);
@@ -131,6 +138,15 @@ static bool attachment_release(uint16_t id, void *arg)
 	return true;
 }
 
+static void sweep_sessions(struct control *control, uint64_t now_ns)
+{
+	if (now_ns - control->sweep_ns < SWEEP_INTERVAL_NS)
+		return;
+	control->sweep_ns = now_ns;
+	session_sweep(
+		control->tables->sessions, tables_now_s(control->tables, now_ns), SWEEP_BUCKETS);
+}
+
 static void sample_loads(struct control *control, uint64_t now_ns)
 {
 	if (now_ns - control->loads_ns < LOAD_INTERVAL_NS)
@@ -158,6 +174,8 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	ids_poll(control->networks, rcu, now_ns, network_release, control);
 	ids_poll(control->domains, rcu, now_ns, domain_release, control);
 	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
+	filters_poll(control);
+	sweep_sessions(control, now_ns);
 	entries_poll(control, now_ns);
 	sample_loads(control, now_ns);
 	if (again)

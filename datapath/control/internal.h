@@ -10,7 +10,9 @@
 #include <jansson.h>
 
 #include "control/control.h"
+#include "control/filters.h"
 #include "control/ids.h"
+#include "control/rows.h"
 #include "tables/device.h"
 #include "tables/limits.h"
 #include "tables/tables.h"
@@ -51,6 +53,10 @@ struct control {
 	struct ids *domains;	 // by network name; a flush gives a network a new one
 	struct ids *attachments; // by the names of docs/rpc.md
 	struct device_slot slots[MAX_DEVICES];
+
+	uint64_t sweep_ns; // of sessions, the last time
+	struct rows *rows; // ids of row counters
+	struct cuts *cuts; // sessions to end once more; NULL: none
 
 	struct static_entry *statics; // sorted by key
 	size_t n_statics;

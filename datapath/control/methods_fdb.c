@@ -91,22 +91,14 @@ static int read_network(const struct call *call, uint16_t *domain)
 
 static int read_port(const struct call *call, uint16_t *attachment)
 {
-	const struct control *control = call->control;
 	const struct port_config *port;
 	char name[ATTACHMENT_NAME_LEN];
-	const char *text;
 
 	*attachment = 0;
-	if (call_text(call, "port", &text) < 0)
+	if (call_port(call, "port", &port) < 0)
 		return -1;
-	if (text == NULL)
-		return 0;
-	port = control->model != NULL ? model_port(control->model, text) : NULL;
-	if (port == NULL) {
-		problem_add(call->problems, E_NOT_FOUND, "port", "there is no port \"%s\"", text);
-		return -1;
-	}
-	*attachment = ids_find(control->attachments, name_of_port(name, port));
+	if (port != NULL)
+		*attachment = ids_find(call->control->attachments, name_of_port(name, port));
 	return 0;
 }
 

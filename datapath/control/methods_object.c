@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// KIND.add, set, del, list, the same for all kinds through their field tables, and remote.*.
+// KIND.add, set, del, list, the same for all kinds through their field tables, and what edits one
+// element of a list in an object: remote.* and rule.*.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,9 +90,10 @@ static json_t *port_state(const struct control *control, const void *object)
 	char name[ATTACHMENT_NAME_LEN];
 	uint16_t id = ids_find(control->attachments, name_of_port(name, port));
 
-	return json_pack("{s:o, s:I}", "link",
+	return json_pack("{s:o, s:I, s:I}", "link",
 		link_state(control, ids_find(control->devices, port->device)), "learned",
-		(json_int_t)fdb_count_location(control->tables->fdb, id));
+		(json_int_t)fdb_count_location(control->tables->fdb, id), "sessions",
+		(json_int_t)session_count_owner(control->tables->sessions, id));
 }
 
 static json_t *network_state(const struct control *control, const void *object)
@@ -103,6 +105,13 @@ static json_t *network_state(const struct control *control, const void *object)
 	return json_pack("{s:i, s:i, s:I}", "members", network->n_members, "remotes",
 		network->n_remotes, "learned",
 		(json_int_t)fdb_count_domain(control->tables->fdb, network->domain));
+}
+
+static json_t *sessions_state(const struct control *control, const void *object)
+{
+	struct session_counts counts = session_counts(control->tables->sessions);
+
+	return json_pack("{s:I}", "sessions", (json_int_t)counts.live);
 }
 
 static json_t *tunnel_state(const struct control *control, const void *object)
@@ -120,6 +129,17 @@ static json_t *workers_state(const struct control *control, const void *object)
 	return json_pack("{s:i}", "workers", (int)control->tables->n_workers);
 }
 
+static json_t *security_group_state(const struct control *control, const void *object)
+{
+	const struct security_group *group = object;
+	const struct model *model = control->model;
+	int n = 0;
+
+	for (size_t i = 0; i < model->n_ports; i++)
+		n += port_in_group(&model->ports[i], group->name);
+	return json_pack("{s:i}", "ports", n);
+}
+
 static const struct {
 	const char *kind;
 	json_t *(*state)(const struct control *control, const void *object);
@@ -128,7 +148,9 @@ static const struct {
 	{"uplink", uplink_state},
 	{"tunnel", tunnel_state},
 	{"network", network_state},
+	{"security-group", security_group_state},
 	{"port", port_state},
+	{"sessions", sessions_state},
 };
 
 // An object with its defaults, its name and what is going on there.
@@ -203,10 +225,14 @@ const struct method object_methods[] = {
 
 // ---- remotes -----------------------------------------------------------------------------------
 
-static json_t *edit_remote(struct call *call, enum config_op op)
+typedef int config_edit_fn(
+	json_t *document, enum config_op op, const json_t *params, struct problems *problems);
+
+// Commits a copy of the document in force after an edit of one element.
+static json_t *edit_element(struct call *call, enum config_op op, config_edit_fn *edit)
 {
 	json_t *document = json_deep_copy(call->control->document);
-	int rc = config_remote_edit(document, op, call->params, call->problems);
+	int rc = edit(document, op, call->params, call->problems);
 
 	if (rc == 0)
 		rc = control_commit(call->control, document, call->problems);
@@ -216,12 +242,12 @@ static json_t *edit_remote(struct call *call, enum config_op op)
 
 static json_t *remote_add(struct call *call)
 {
-	return edit_remote(call, CONFIG_ADD);
+	return edit_element(call, CONFIG_ADD, config_remote_edit);
 }
 
 static json_t *remote_del(struct call *call)
 {
-	return edit_remote(call, CONFIG_DEL);
+	return edit_element(call, CONFIG_DEL, config_remote_edit);
 }
 
 struct remote_listing {
@@ -286,5 +312,27 @@ const struct method remote_methods[] = {
 	{"remote.add", remote_add, remote_params, "adds a flood target", true},
 	{"remote.del", remote_del, remote_params, "deletes a flood target", true},
 	{"remote.list", remote_list, call_no_params, "the other endpoints known", false},
+	{0},
+};
+
+// ---- rules of security groups ------------------------------------------------------------------
+
+static json_t *rule_add(struct call *call)
+{
+	return edit_element(call, CONFIG_ADD, config_rule_edit);
+}
+
+static json_t *rule_del(struct call *call)
+{
+	return edit_element(call, CONFIG_DEL, config_rule_edit);
+}
+
+static const char *const rule_params[] = {"group", "direction", "ethertype", "protocol", "ports",
+	"icmp-type", "icmp-code", "remote-prefix", "remote-group", NULL};
+
+const struct method rule_methods[] = {
+	{"rule.add", rule_add, rule_params, "adds a rule to a security group", true},
+	{"rule.del", rule_del, rule_params, "deletes the rule of a security group that says this",
+		true},
 	{0},
 };

@@ -71,16 +71,18 @@ static json_t *status_get(struct call *call)
 {
 	const struct control *control = call->control;
 	const struct tables *tables = control->tables;
+	struct session_counts counts = session_counts(tables->sessions);
 	double uptime = (double)(clock_now_ns() - control->start_ns) / (double)NS_PER_S;
 
-	return json_pack(
-		"{s:s, s:i, s:f, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I}, s:o, s:{s:s?, s:b}}",
+	return json_pack("{s:s, s:i, s:f, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:o, "
+			 "s:{s:s?, s:b}}",
 		"version", WEFT_VERSION, "pid", (int)getpid(), "uptime", uptime, "workers",
 		workers(control), "devices", devices(control), "memory", "buffers",
 		(json_int_t)tables->pool->size, "buffers-free",
 		(json_int_t)rte_mempool_avail_count(tables->pool), "fdb", "entries",
-		(json_int_t)fdb_count(tables->fdb), "limit", (json_int_t)MAX_FDB_ENTRIES, "objects",
-		objects(control), "config", "file", control->file, "unsaved",
+		(json_int_t)fdb_count(tables->fdb), "limit", (json_int_t)MAX_FDB_ENTRIES,
+		"sessions", "entries", (json_int_t)counts.live, "limit", (json_int_t)counts.limit,
+		"objects", objects(control), "config", "file", control->file, "unsaved",
 		!json_equal(control->document, control->saved));
 }
 

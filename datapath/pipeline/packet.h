@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ struct packet {
 	uint64_t destination;	   // parse, decap: MAC; admit: FDB key
 	uint32_t source_hash;	   // admit
 	uint32_t destination_hash; // admit
-	rte_be32_t vtep;	   // decap: outer source address
+	uint32_t session;	   // filter_out, track: id; 0: none (yet)
 	uint16_t len;		   // L2 length; without the own tag once admitted
 	uint16_t ethertype;	   // parse, decap: behind the own tag
 	uint16_t in;		   // admit: attachment it came in by
@@ -48,9 +49,15 @@ struct packet {
 	uint16_t network;	   // admit
 	uint16_t location;	   // admit: FDB location of the source; 0: behind an unknown VTEP
 	uint16_t remote;	   // forward, flood: VTEP it goes to
-	uint16_t vid;		   // parse: of the outer tag
-	uint8_t flags;		   // PACKET_*
-	uint8_t outer_ecn;	   // decap
+	union {
+		uint16_t vid;	   // parse to admit: of the outer tag
+		uint16_t fragment; // from admit on; fragment: place in ctx->fragments, 0: none
+	};
+	uint8_t flags; // PACKET_*
+	union {
+		uint8_t outer_ecn; // decap to admit: of the tunnel's outer header, else 0
+		uint8_t track;	   // from admit on: enum track_state of conntrack.h
+	};
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct packet) == 64, "a packet is one cache line");
@@ -96,6 +103,16 @@ static inline void packet_read_ethernet(struct packet *p)
 	p->ethertype = load_be16(p->frame + 12);
 }
 
+// Outer source address of a tunnel packet between decap and output, 0 for others. The outer headers
+// still lie in front of the frame; decap lets no options pass, so that the distance is known.
+static inline rte_be32_t packet_vtep(const struct packet *p)
+{
+	if (!(p->flags & PACKET_FROM_TUNNEL))
+		return 0;
+	return load_32(
+		p->frame - VXLAN_LEN - UDP_LEN - IP4_LEN + offsetof(struct ipv4_wire, source));
+}
+
 static inline bool is_tag(uint16_t ethertype)
 {
 	return ethertype == ETHER_TYPE_VLAN || ethertype == ETHER_TYPE_QINQ;
@@ -114,6 +131,18 @@ static inline uint16_t packet_l3(const struct packet *p, uint16_t *ethertype)
 		*ethertype = load_be16(p->frame + l3 - 2);
 	}
 	return l3;
+}
+
+// The ARP packet at `l3`; NULL when it can not be true (P4.1).
+static inline const struct arp_wire *packet_arp(const struct packet *p, uint16_t l3)
+{
+	const struct arp_wire *arp = (const struct arp_wire *)(p->frame + l3);
+
+	if (p->len < l3 + sizeof(*arp) || arp->hardware != RTE_BE16(1) ||
+		arp->protocol != RTE_BE16(ETHER_TYPE_IPV4) || arp->hardware_len != 6 ||
+		arp->protocol_len != 4 || (arp->op != RTE_BE16(1) && arp->op != RTE_BE16(2)))
+		return NULL;
+	return arp;
 }
 
 // Makes the frame start `n` bytes later.

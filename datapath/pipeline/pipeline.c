@@ -26,8 +26,16 @@ void pipeline_run(struct worker_ctx *ctx, uint16_t device, struct rte_mbuf **mbu
 	stage_parse(ctx, burst, mbufs, n);
 	stage_decap(ctx, burst);
 	stage_admit(ctx, burst);
+	stage_fragment(ctx, burst);
+	pipeline_switch(ctx, burst);
+}
+
+void pipeline_switch(struct worker_ctx *ctx, struct burst *burst)
+{
+	stage_filter_out(ctx, burst);
 	stage_learn(ctx, burst);
 	stage_forward(ctx, burst);
+	stage_track(ctx, burst);
 	stage_flood(ctx, burst);
 	pipeline_send(ctx, burst);
 }
@@ -47,6 +55,7 @@ void pipeline_begin(struct worker_ctx *ctx, uint64_t now_ns)
 	ctx->now_s = tables_now_s(ctx->tables, now_ns);
 	ctx->last_vtep = 0;
 	ctx->last_remote = 0;
+	fragments_expire(ctx);
 }
 
 const struct snapshot *pipeline_snapshot(const struct worker_ctx *ctx)

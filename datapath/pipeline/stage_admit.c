@@ -175,6 +175,8 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry 
 		return false;
 	}
 	p->network = entry->attachment->network;
+	p->track = 0;	 // outer_ecn no more
+	p->fragment = 0; // vid no more
 	if (!(p->flags & PACKET_FROM_TUNNEL))
 		p->location = p->in;
 	p->source |= entry->key;

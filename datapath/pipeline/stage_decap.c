@@ -5,7 +5,7 @@
 // admit, D14 in learn and forward.
 //
 // In: packets of parse. Out, for a tunnel packet: frame, len, source, destination, ethertype of the
-// inner frame; in, care, vtep, location, outer_ecn.
+// inner frame; in, care, location, outer_ecn.
 // Drops: ip4_malformed, ip4_csum, vxlan_ip_options, vxlan_fragment, vxlan_short, vxlan_udp_csum,
 // vxlan_no_i, vxlan_reserved, vxlan_unknown_vni, vxlan_unknown_remote, vxlan_self, underlay_other,
 // arp_malformed, those of punt(), nomem for a copy.
@@ -83,19 +83,12 @@ static enum fate for_host(struct worker_ctx *ctx, struct packet *p)
 	return GONE;
 }
 
-static bool is_arp_sane(const struct arp_wire *arp)
-{
-	return arp->hardware == RTE_BE16(1) && arp->protocol == RTE_BE16(ETHER_TYPE_IPV4) &&
-	       arp->hardware_len == 6 && arp->protocol_len == 4 &&
-	       (arp->op == RTE_BE16(1) || arp->op == RTE_BE16(2));
-}
-
 // Requests for our address, answers to us, and gratuitous ones that may correct a neighbour.
 static enum fate take_arp(struct worker_ctx *ctx, struct packet *p, uint16_t l3)
 {
-	const struct arp_wire *arp = (const struct arp_wire *)(p->frame + l3);
+	const struct arp_wire *arp = packet_arp(p, l3);
 
-	if (p->len < l3 + sizeof(*arp) || !is_arp_sane(arp))
+	if (arp == NULL)
 		return not_for_host(ctx, p, DROP_ARP_MALFORMED);
 	if ((p->destination & MAC_GROUP_BIT) && arp->target_ip != ctx->snapshot->tunnel.address &&
 		arp->target_ip != arp->sender_ip)
@@ -146,13 +139,7 @@ static enum fate take_host_ip4(struct worker_ctx *ctx, struct packet *p, const s
 static bool udp_checksum_ok(const struct worker_ctx *ctx, const struct packet *p,
 	const struct ipv4_wire *ip, const struct udp_wire *udp)
 {
-	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-
-	if (udp->checksum == 0)
-		return true;
-	// NONE: the sum in the frame is not finished, but the datagram was verified.
-	if (ctx->trusts_l4_checksum &&
-		(verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE))
+	if (udp->checksum == 0 || l4_checksum_verified(ctx, p))
 		return true;
 	uint64_t sum = (uint64_t)ip->source + ip->destination + RTE_BE16(IP_PROTOCOL_UDP) +
 		       udp->len + sum_bytes((const uint8_t *)udp, rte_be_to_cpu_16(udp->len));
@@ -199,7 +186,6 @@ static void become_inner(struct packet *p, const struct ipv4_wire *ip, const str
 {
 	uint16_t inner_len = rte_be_to_cpu_16(udp->len) - UDP_LEN - VXLAN_LEN;
 
-	p->vtep = ip->source;
 	p->outer_ecn = ip->tos & 3;
 	packet_advance(p, (const uint8_t *)udp + UDP_LEN + VXLAN_LEN - p->frame);
 	p->mbuf->data_len = inner_len; // what lay behind the datagram was padding

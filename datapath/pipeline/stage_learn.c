@@ -13,16 +13,17 @@
 static void post_learn(struct worker_ctx *ctx, const struct packet *p)
 {
 	struct recent_learn *recent = &ctx->recent[p->source_hash & (LEARN_FILTER_SIZE - 1)];
+	rte_be32_t vtep = packet_vtep(p);
 	struct recent_learn this = {
 		.key = p->source,
-		.place = p->location != 0 ? fdb_value(ctx->fdb, p->location) : p->vtep,
+		.place = p->location != 0 ? fdb_value(ctx->fdb, p->location) : vtep,
 		.tick = ctx->now_ns >> RECENT_TICK_SHIFT,
 	};
 	struct learn_event event = {
 		.key = p->source,
 		.network = p->network,
 		.attachment = p->in,
-		.vtep = p->vtep,
+		.vtep = vtep,
 	};
 
 	if (recent->key == this.key && recent->place == this.place && recent->tick == this.tick)

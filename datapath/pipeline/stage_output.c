@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A packet passes into the care of the attachment it goes out by: is that up, does it fit, which
-// tag does it get, must it be padded.
+// A packet passes into the care of the attachment it goes out by: is that up, does it fit, may
+// it have it (filter_in), which tag does it get, must it be padded. The last place where a packet
+// can be refused: a new flow gets its session here.
 //
 // In: packets whose out is known. Out: care; the frame as the device gets it, but for tunnel
 // packets, which encap does. Counts handed_out and handed_in.
-// Drops: port_down, oversize_tx, nomem.
+// Drops: port_down, oversize_tx, nomem, those of filter_in() and confirm().
 
 #include "pipeline/stages.h"
 
@@ -52,6 +53,8 @@ static bool pad(struct packet *p)
 
 static inline bool fits(const struct packet *p, const struct attachment *attachment)
 {
+	if (attachment->kind == ATTACHMENT_TUNNEL)
+		return true; // encap knows the path
 	if (attachment->kind == ATTACHMENT_UPLINK)
 		return true; // made by control
 	return p->len <= attachment->max_len + (p->flags & PACKET_TAG_BELOW ? VLAN_TAG_LEN : 0);
@@ -65,13 +68,17 @@ static inline bool output(
 		drop(ctx, p, DROP_PORT_DOWN);
 		return false;
 	}
-	if (attachment->kind == ATTACHMENT_TUNNEL) {
-		ctx->n_tunnel++;
-		return true;
-	}
+	if (unlikely(attachment->filter != 0) && !filter_in(ctx, p))
+		return false;
 	if (unlikely(!fits(p, attachment))) {
 		drop(ctx, p, DROP_OVERSIZE_TX);
 		return false;
+	}
+	if (unlikely(p->track == TRACK_NEW) && p->session == 0 && !confirm(ctx, p))
+		return false;
+	if (attachment->kind == ATTACHMENT_TUNNEL) {
+		ctx->n_tunnel++;
+		return true;
 	}
 	if (attachment->vid != 0 &&
 		unlikely(!packet_push_tag(p, attachment->pcp << 13 | attachment->vid))) {

@@ -8,15 +8,28 @@
 void stage_parse(struct worker_ctx *ctx, struct burst *burst, struct rte_mbuf **mbufs, uint16_t n);
 void stage_decap(struct worker_ctx *ctx, struct burst *burst);
 void stage_admit(struct worker_ctx *ctx, struct burst *burst);
+void stage_fragment(struct worker_ctx *ctx, struct burst *burst);
+void stage_filter_out(struct worker_ctx *ctx, struct burst *burst);
 void stage_learn(struct worker_ctx *ctx, struct burst *burst);
 void stage_forward(struct worker_ctx *ctx, struct burst *burst);
+void stage_track(struct worker_ctx *ctx, struct burst *burst);
 void stage_flood(struct worker_ctx *ctx, struct burst *burst);
 void stage_output(struct worker_ctx *ctx, struct burst *burst);
 void stage_encap(struct worker_ctx *ctx, struct burst *burst);
 void stage_tx(struct worker_ctx *ctx, struct burst *burst);
 
+// From filter_out to the end, for packets that have come in. Empties the burst.
+void pipeline_switch(struct worker_ctx *ctx, struct burst *burst);
 // The last three, for packets whose way out is known: output, encap, tx. Empties the burst.
 void pipeline_send(struct worker_ctx *ctx, struct burst *burst);
+
+// Lets the fragments die whose first has not come in time. Once a round.
+void fragments_expire(struct worker_ctx *ctx);
+
+// Parts of output. Whether a packet may go out by the filtered port p->out; else it has ended.
+bool filter_in(struct worker_ctx *ctx, const struct packet *p);
+// A new flow leaves: makes its session, if a filter asks for states. Else the packet has ended.
+bool confirm(struct worker_ctx *ctx, struct packet *p);
 
 // Sends an outer packet that is longer than the path to its remote takes in fragments.
 void send_in_pieces(struct worker_ctx *ctx, struct packet *p, const struct remote *remote);

@@ -7,6 +7,7 @@
 #include <rte_branch_prediction.h>
 
 #include "pipeline/burst.h"
+#include "pipeline/conntrack.h"
 #include "tables/device.h"
 #include "tables/tables.h"
 
@@ -66,8 +67,12 @@ struct worker_ctx {
 
 	struct token_bucket punt_limits[N_PUNT_CLASSES];
 	struct burst burst;
-	struct burst side;  // flood copies
-	uint16_t n_waiting; // devices that got packets in this round
+	struct burst side;				   // flood copies
+	struct burst arrived;				   // fragment: the burst as it came
+	struct fragment_verdict fragments[BURST_SIZE + 1]; // by packet.fragment
+	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst
+	uint16_t tracked_at[BURST_SIZE];	 // and their places in it
+	uint16_t n_waiting;			 // devices that got packets in this round
 	uint16_t waiting[MAX_DEVICES];
 	struct recent_learn recent[LEARN_FILTER_SIZE];
 	struct tx_buffer tx[MAX_DEVICES];
@@ -103,6 +108,22 @@ static inline void drop_unclassified(
 {
 	settle(ctx, p, ctx->map->root);
 	drop(ctx, p, reason);
+}
+
+// Whether the driver has found the L4 checksum of a packet right, and can be believed. NONE: the
+// sum in the frame is not finished, but the packet was verified.
+static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const struct packet *p)
+{
+	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	return ctx->trusts_l4_checksum &&
+	       (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE);
+}
+
+// A fragment without an L4 header.
+static inline bool is_later_fragment(const struct worker_ctx *ctx, const struct packet *p)
+{
+	return unlikely(p->fragment != 0) && ctx->fragments[p->fragment].later;
 }
 
 // The frame in a buffer of our own; NULL when there is none.

@@ -12,7 +12,9 @@
 // device's root attachment. A packet that control takes off a ring was counted consumed by the
 // worker that put it there; one that control sends is counted originated by the worker that takes
 // it off the inject ring. One that dies in the slow path's hands is counted originated and dropped
-// by control, so that its reason shows and the ledger still closes.
+// by control, so that its reason shows and the ledger still closes. A fragment that waits for the
+// first one of its datagram is counted consumed when it is held, and originated when it goes on or
+// dies: the ledger is closed while it waits, and a port may go meanwhile.
 // Bytes are those of the frame without its own tag, outer headers or padding.
 
 #pragma once

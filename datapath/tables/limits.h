@@ -10,4 +10,5 @@
 #define MAX_NETWORKS	8192
 #define MAX_REMOTES	16384
 #define MAX_FDB_ENTRIES (1u << 20)
-#define BURST_SIZE	64 // packets read from a device queue at once
+#define MAX_SESSIONS	(1u << 21) // and those that wait for a grace period
+#define BURST_SIZE	64	   // packets read from a device queue at once

@@ -10,6 +10,7 @@
 
 #include <rte_byteorder.h>
 
+#include "tables/filter.h"
 #include "tables/limits.h"
 
 enum attachment_kind {
@@ -37,7 +38,8 @@ struct attachment {
 	uint8_t pcp;	  // priority of the tag put on
 	uint8_t reserved0;
 	uint32_t fdb_limit; // learned entries behind it, 0: no own limit
-	uint8_t reserved[8];
+	uint16_t filter;    // index in snapshot->filters; 0: not filtered
+	uint8_t reserved[6];
 };
 
 _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line");
@@ -46,6 +48,7 @@ _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line
 #define NETWORK_DROP_UNKNOWN_UNICAST  0x02
 #define NETWORK_DROP_OTHER_ETHERTYPES 0x04
 #define NETWORK_VLAN_TRANSPARENT      0x08
+#define NETWORK_FILTERED	      0x10 // has a filtered port: fragments are put in order here
 
 struct network {
 	uint16_t domain; // FDB domain; changes when the network is flushed
@@ -118,6 +121,9 @@ struct snapshot {
 	struct device_map *maps; // by device id
 	struct device **devices; // by device id, NULL: none
 	struct tunnel tunnel;
+	uint16_t n_filters;    // highest index + 1; 1: no port is filtered
+	uint32_t filter_epoch; // grows with each commit that may change a verdict; never 0
+	const struct filter *filters;
 	uint32_t vni_mask; // number of slots - 1
 	struct vni_slot *vnis;
 	uint16_t n_polls[MAX_WORKERS];

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "tables/memory.h"
 #include "tables/tables.h"
 
 #define PUNT_RING_SIZE	 1024
@@ -48,7 +49,10 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 		goto fail;
 	tables->fdb = fdb_new(tables->rcu);
 	tables->remotes = remote_table_new(tables->rcu);
-	if (tables->fdb == NULL || tables->remotes == NULL)
+	tables->sessions = session_table_new(tables->rcu, n_workers);
+	tables->fragments = fragment_table_new();
+	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL ||
+		tables->fragments == NULL)
 		goto fail;
 	for (unsigned i = 0; i <= n_workers; i++) {
 		tables->counters[i] = counters_new();
@@ -56,7 +60,8 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 			goto fail;
 	}
 	for (unsigned i = 0; i < n_workers; i++) {
-		if (rings_new(&tables->rings[i], i) < 0)
+		tables->rows[i] = table_alloc(MAX_FILTER_ROWS * sizeof(struct row_counter));
+		if (tables->rows[i] == NULL || rings_new(&tables->rings[i], i) < 0)
 			goto fail;
 	}
 	return tables;
@@ -87,11 +92,14 @@ void tables_free(struct tables *tables)
 		packet_ring_free(tables->rings[i].punts);
 		packet_ring_free(tables->rings[i].injects);
 		rte_ring_free(tables->rings[i].learns);
+		table_free(tables->rows[i], MAX_FILTER_ROWS * sizeof(struct row_counter));
 	}
 	for (unsigned i = 0; i <= tables->n_workers; i++)
 		counters_free(tables->counters[i]);
 	if (tables->rcu != NULL)
 		rcu_barrier(tables->rcu);
+	fragment_table_free(tables->fragments);
+	session_table_free(tables->sessions);
 	remote_table_free(tables->remotes);
 	fdb_free(tables->fdb);
 	rcu_free(tables->rcu);

@@ -11,7 +11,9 @@
 
 #include "tables/counters.h"
 #include "tables/fdb.h"
+#include "tables/fragment.h"
 #include "tables/remote.h"
+#include "tables/session.h"
 #include "tables/snapshot.h"
 
 // Why a packet goes to the slow path; each class has its own rate limit.
@@ -63,10 +65,13 @@ struct tables {
 	struct rcu *rcu;
 	struct fdb *fdb;
 	struct remote_table *remotes;
+	struct session_table *sessions;
+	struct fragment_table *fragments;
 	struct rte_mempool *pool; // packets that weft makes: copies, answers
 	unsigned n_workers;
 	struct worker_rings rings[MAX_WORKERS];
 	struct counters *counters[MAX_WORKERS + 1]; // by worker; the last is control's
+	struct row_counter *rows[MAX_WORKERS]; // [MAX_FILTER_ROWS] of each worker
 	uint64_t epoch_ns;     // clock_now_ns() at start; FDB seconds count from here
 	uint64_t flow_seed[2]; // of the tunnel's source port hash; random, the same for all workers
 };

@@ -30,6 +30,8 @@ __attribute__((format(printf, 4, 5))) void check_report(
 
 void check_networks(struct check *check);
 void check_ports(struct check *check);
+// Security groups, and what ports have to do with them: their groups and allowed pairs.
+void check_security(struct check *check);
 void check_fdb(struct check *check);
 // One device serves one uplink or port.
 void check_devices(struct check *check);
@@ -45,3 +47,9 @@ uint16_t network_mtu_limit(const struct model *model, const struct network_confi
 
 // NULL-safe strcmp; NULL sorts first.
 int text_compare(const char *a, const char *b);
+
+// Whether the protocol has ports that a rule may name.
+bool protocol_has_ports(uint8_t protocol);
+
+// What model_complete() does for security groups and for the filter keys of ports.
+void complete_security(struct model *model);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the document leaves to weft: the tunnel's mode and limits, segment ids, MTUs and MACs.
+// What the document leaves to weft: the tunnel's mode and limits, segment ids, MTUs and MACs; for
+// filters, see security.c.
 // Nothing here judges the configuration; broken references are skipped, validate.c reports them.
 
 #include <arpa/inet.h>
@@ -8,9 +9,9 @@
 #include "model/check.h"
 #include "model/model.h"
 
-#define DEFAULT_MTU   1500
-#define DEFAULT_GROUP 0xe0000001u // 224.0.0.1
-#define MAC_PREFIX    0xfa163eu
+#define DEFAULT_MTU	1500
+#define MULTICAST_GROUP 0xe0000001u // 224.0.0.1
+#define MAC_PREFIX	0xfa163eu
 
 static bool any_remotes(const struct model *model)
 {
@@ -48,7 +49,7 @@ static void complete_tunnel(struct model *model)
 	if (!tunnel->mode_given)
 		tunnel->mode = remotes && !tunnel->group_given ? TUNNEL_HEADEND : TUNNEL_MULTICAST;
 	if (!tunnel->group_given && tunnel->mode != TUNNEL_HEADEND) {
-		tunnel->group.addr = ip_from_v4(htonl(DEFAULT_GROUP));
+		tunnel->group.addr = ip_from_v4(htonl(MULTICAST_GROUP));
 		tunnel->group.len = 32;
 	}
 	tunnel->group_set = ip_is_set(&tunnel->group.addr);
@@ -295,6 +296,7 @@ void model_complete(struct model *model, const struct model *old, struct problem
 	complete_tunnel(model);
 	complete_ids(model, old, problems);
 	complete_macs(model, old);
+	complete_security(model);
 	for (size_t i = 0; i < model->n_networks; i++) {
 		struct network_config *network = &model->networks[i];
 

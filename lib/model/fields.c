@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "model/model.h"
+#include "net/protocol.h"
 
 // One row: structure, member, key, type, problem of a bad value, then what else applies.
 #define FIELD(structure, member, key, field_type, error, ...)                                      \
@@ -24,8 +25,15 @@
 	}
 
 #define ADMIN_STATE(structure)                                                                     \
-	FIELD(structure, up, "admin-state", FIELD_ENUM, E_VALUE, .flags = FIELD_INVERTED,          \
-		WORDS("down", "up"), .default_text = "up", .help = "whether packets pass at all")
+	FIELD(structure, up, "admin-state", FIELD_ENUM, E_VALUE,                                   \
+		.flags = FIELD_INVERTED | FIELD_ALONE, WORDS("down", "up"), .default_text = "up",  \
+		.help = "whether packets pass at all")
+
+// How long a session lives on without a packet.
+#define TIMEOUT(member, key, text, what)                                                           \
+	FIELD(sessions_config, member, key, FIELD_UINT, E_VALUE, .min = 1, .max = 1000000,         \
+		.default_text = text, .unit = "s",                                                 \
+		.help = what ": how long a session lives without packets")
 
 #define DEVICE_FORM                                                                                \
 	"\"driver:name[,key=value]\", such as \"tap:web\", \"packet:eth1\" or "                    \
@@ -157,6 +165,10 @@ static const struct field network_fields[] = {
 		.help = "what happens to a frame that is neither IP nor ARP"),
 	FIELD(network_config, vlan_transparent, "vlan-transparent", FIELD_BOOL, E_VALUE,
 		.default_text = "false", .help = "whether inner VLAN tags pass"),
+	FIELD(network_config, drop_arp_probes, "arp-probes", FIELD_ENUM, E_VALUE,
+		.flags = FIELD_INVERTED, WORDS("accept", "drop"), .default_text = "accept",
+		.help = "what happens to an ARP probe (sender 0.0.0.0) of a filtered port for one "
+			"of its own addresses"),
 	FIELD(network_config, fdb_limit, "fdb-limit", FIELD_UINT, E_VALUE, .min = 1, .max = 1048576,
 		.default_text = "8192", .unit = "entries", .help = "most MACs learned"),
 	FIELD(network_config, ageing, "ageing", FIELD_UINT, E_VALUE, .min = 10, .max = 1000000,
@@ -164,6 +176,27 @@ static const struct field network_fields[] = {
 		.help = "life of learned FDB entries"),
 	FIELD(network_config, remotes, "remotes", FIELD_IP_LIST, E_VALUE,
 		.help = "other endpoints of the vxlan segment, beside the tunnel's"),
+};
+
+static const struct field pair_fields[] = {
+	FIELD(address_pair, prefix, "address", FIELD_PREFIX, E_VALUE,
+		.flags = FIELD_REQUIRED | FIELD_HOST_OK | FIELD_ANY_OK,
+		.expects = "an address or prefix such as \"192.0.2.1\" or \"198.51.100.0/24\"",
+		.help = "address or prefix that the instance may use beside its own"),
+	FIELD(address_pair, mac, "mac", FIELD_MAC, E_PORT_MAC_INVALID, .flags = FIELD_GENERATED,
+		GIVEN(address_pair, mac_given), .default_text = "the port's",
+		.help = "MAC it may use them with"),
+};
+
+static const struct object_def pair_def = {
+	.kind = "pair",
+	.key = "allowed-address-pairs",
+	.size = sizeof(struct address_pair),
+	.fields = pair_fields,
+	.n_fields = ARRAY_SIZE(pair_fields),
+	.word_form = "ADDRESS[/LENGTH][@MAC]",
+	.present_offset = -1,
+	.help = "an address that the instance may use beside its own",
 };
 
 static const struct field port_fields[] = {
@@ -185,7 +218,91 @@ static const struct field port_fields[] = {
 	FIELD(port_config, fdb_limit, "fdb-limit", FIELD_UINT, E_VALUE, .min = 1, .max = 1048576,
 		.flags = FIELD_GENERATED, .default_text = "the network's", .unit = "entries",
 		.help = "most MACs learned behind the port"),
-	FIELD(port_config, owner, "owner", FIELD_STRING, E_VALUE, .help = "whom it belongs to"),
+	FIELD(port_config, owner, "owner", FIELD_STRING, E_VALUE,
+		.help = "whom it belongs to; one that begins with network: is the infrastructure, "
+			"whose ports are trusted and never filtered"),
+	FIELD(port_config, port_security, "port-security", FIELD_BOOL, E_VALUE,
+		.default_text = "true",
+		.help = "whether the port is filtered: anti-spoofing, ARP checks, security groups"),
+	FIELD(port_config, security_groups, "security-groups", FIELD_NAME_LIST, E_SG_NOT_FOUND,
+		.flags = FIELD_GENERATED, GIVEN(port_config, security_groups_given),
+		.ref = "security-group", .default_text = "the group default",
+		.help = "groups whose rules say what passes"),
+	FIELD(port_config, pairs, "allowed-address-pairs", FIELD_OBJECTS, E_VALUE, .sub = &pair_def,
+		.help = "addresses that the instance may use beside its own, at most 10"),
+};
+
+static const struct field security_rule_fields[] = {
+	FIELD(security_rule, direction, "direction", FIELD_ENUM, E_VALUE,
+		.flags = FIELD_REQUIRED | FIELD_ALONE, WORDS("ingress", "egress"),
+		.help = "into the instance or out of it"),
+	FIELD(security_rule, family, "ethertype", FIELD_ENUM, E_VALUE, .flags = FIELD_ALONE,
+		WORDS("ipv4", "ipv6"), .default_text = "ipv4", .help = "IP version of the packets"),
+	FIELD(security_rule, protocol, "protocol", FIELD_PROTOCOL, E_VALUE, .flags = FIELD_ALONE,
+		.max = UINT8_MAX, .words = protocol_names, .default_text = "any",
+		.help = "IP protocol; icmp with ipv6 means icmpv6"),
+	FIELD(security_rule, ports, "ports", FIELD_RANGE, E_SG_PORT, .flags = FIELD_GENERATED,
+		GIVEN(security_rule, ports_given), .min = 1, .max = RULE_PORT_MAX,
+		.default_text = "any", .help = "destination port, or lowest and highest"),
+	FIELD(security_rule, icmp_type, "icmp-type", FIELD_UINT, E_SG_ICMP, .max = UINT8_MAX,
+		WORDS("any"), .word_value = ICMP_ANY, .default_text = "any",
+		.help = "type of the ICMP message"),
+	FIELD(security_rule, icmp_code, "icmp-code", FIELD_UINT, E_SG_ICMP, .max = UINT8_MAX,
+		WORDS("any"), .word_value = ICMP_ANY, .default_text = "any",
+		.help = "code of the ICMP message"),
+	FIELD(security_rule, remote_prefix, "remote-prefix", FIELD_PREFIX, E_VALUE,
+		.flags = FIELD_HOST_OK | FIELD_ANY_OK | FIELD_GENERATED,
+		GIVEN(security_rule, remote_prefix_given), .default_text = "any",
+		.expects = "an address or prefix such as \"192.0.2.1\" or \"198.51.100.0/24\"",
+		.help = "address of the other side"),
+	FIELD(security_rule, remote_group, "remote-group", FIELD_NAME, E_SG_NOT_FOUND,
+		.flags = FIELD_GENERATED, .ref = "security-group", .default_text = "any",
+		.help = "group that the other side is a member of"),
+};
+
+const struct object_def security_rule_def = {
+	.kind = "rule",
+	.key = "rules",
+	.size = sizeof(struct security_rule),
+	.fields = security_rule_fields,
+	.n_fields = ARRAY_SIZE(security_rule_fields),
+	.present_offset = -1,
+	.help = "packets that are accepted",
+};
+
+static const struct field security_group_fields[] = {
+	FIELD(security_group, stateful, "stateful", FIELD_BOOL, E_VALUE, .default_text = "true",
+		.help = "whether replies pass without a rule of their own"),
+	FIELD(security_group, rules, "rules", FIELD_OBJECTS, E_VALUE, .flags = FIELD_GENERATED,
+		GIVEN(security_group, rules_given), .sub = &security_rule_def,
+		.default_text = "none; group default: all egress, and ingress from the group "
+				"itself",
+		.help = "what passes; what no rule accepts is dropped"),
+	FIELD(security_group, members, "members", FIELD_PREFIX_LIST, E_VALUE,
+		.help = "addresses of members on other nodes, for remote-group"),
+};
+
+static const struct field sessions_fields[] = {
+	FIELD(sessions_config, limit, "limit", FIELD_UINT, E_VALUE, .min = 1,
+		.max = SESSIONS_LIMIT_MAX, .default_text = "1048576", .unit = "entries",
+		.help = "most sessions on this node"),
+	FIELD(sessions_config, port_quota, "port-quota", FIELD_UINT, E_VALUE, .min = 1,
+		.max = SESSIONS_LIMIT_MAX, .default_text = "65536", .unit = "entries",
+		.help = "most sessions that the packets of one port have opened"),
+	TIMEOUT(tcp_syn_sent, "tcp-syn-sent", "120", "TCP after SYN"),
+	TIMEOUT(tcp_syn_received, "tcp-syn-received", "60", "TCP after SYN and ACK"),
+	TIMEOUT(tcp_established, "tcp-established", "432000", "TCP connected"),
+	TIMEOUT(tcp_fin_wait, "tcp-fin-wait", "120", "TCP after the first FIN"),
+	TIMEOUT(tcp_close_wait, "tcp-close-wait", "60", "TCP with the first FIN acknowledged"),
+	TIMEOUT(tcp_last_ack, "tcp-last-ack", "30", "TCP after the second FIN"),
+	TIMEOUT(tcp_time_wait, "tcp-time-wait", "120", "TCP with both FINs acknowledged"),
+	TIMEOUT(tcp_close, "tcp-close", "10", "TCP after RST"),
+	TIMEOUT(tcp_unacknowledged, "tcp-unacknowledged", "300",
+		"TCP with data unacknowledged or sent three times again"),
+	TIMEOUT(udp, "udp", "30", "UDP without a reply"),
+	TIMEOUT(udp_stream, "udp-stream", "120", "UDP replied to and older than 2 seconds"),
+	TIMEOUT(icmp, "icmp", "30", "ICMP queries"),
+	TIMEOUT(other, "other", "600", "all other protocols"),
 };
 
 static const struct field fdb_fields[] = {
@@ -276,6 +393,31 @@ static const struct object_def port_def = {
 	.help = "where an instance is plugged into a network",
 };
 
+static const struct object_def security_group_def = {
+	.kind = "security-group",
+	.key = "security-groups",
+	.size = sizeof(struct security_group),
+	.fields = security_group_fields,
+	.n_fields = ARRAY_SIZE(security_group_fields),
+	.name_form = "NAME",
+	.builtin = DEFAULT_GROUP,
+	.model_offset = offsetof(struct model, security_groups),
+	.present_offset = -1,
+	.help = "rules that say what passes filtered ports",
+};
+
+static const struct object_def sessions_def = {
+	.kind = "sessions",
+	.key = "sessions",
+	.single = true,
+	.size = sizeof(struct sessions_config),
+	.fields = sessions_fields,
+	.n_fields = ARRAY_SIZE(sessions_fields),
+	.model_offset = offsetof(struct model, sessions),
+	.present_offset = -1,
+	.help = "the table of connections that filtered ports track: bounds and time-outs",
+};
+
 static const struct object_def fdb_def = {
 	.kind = "fdb",
 	.key = "fdb",
@@ -296,8 +438,10 @@ const struct object_def *const object_defs[] = {
 	&uplink_def,
 	&tunnel_def,
 	&network_def,
+	&security_group_def,
 	&port_def,
 	&fdb_def,
+	&sessions_def,
 	NULL,
 };
 
@@ -323,4 +467,9 @@ const struct field *object_field(const struct object_def *def, const char *name)
 		if (strcmp(def->fields[i].name, name) == 0)
 			return &def->fields[i];
 	return NULL;
+}
+
+bool object_is_builtin(const struct object_def *def, const char *name)
+{
+	return def->builtin != NULL && strcmp(def->builtin, name) == 0;
 }

@@ -21,6 +21,7 @@
 
 #define WORKERS_MAX	   32
 #define PORT_ADDRESSES_MAX 5
+#define PORT_PAIRS_MAX	   10
 #define NETWORK_MTU_MIN	   68
 
 struct range {
@@ -38,8 +39,13 @@ struct ip_list {
 	size_t n;
 };
 
+struct prefix_list {
+	struct ip_prefix *list;
+	size_t n;
+};
+
 struct string_list {
-	const char **list;
+	const char **list; // in the order given; NULL for one that could not be read
 	size_t n;
 };
 
@@ -139,9 +145,17 @@ struct network_config {
 	bool drop_unknown_unicast;  // "unknown-unicast": "flood" (default) | "drop"
 	bool drop_other_ethertypes; // "other-ethertypes": "forward" (default) | "drop"
 	bool vlan_transparent;	    // inner tags pass on vxlan
+	bool drop_arp_probes;	    // "arp-probes": "accept" (default) | "drop"
 	uint32_t fdb_limit;	    // learned entries, default 8192
 	uint32_t ageing;	    // seconds; 0: the tunnel's or 300
 	struct ip_list remotes;	    // flood targets of the vxlan segment beside the tunnel's
+};
+
+// An address that a filtered port may use beside its own, and the MAC it may use it with.
+struct address_pair {
+	struct ip_prefix prefix; // without host bits; length 0: any address of the family
+	struct mac mac;		 // never zero after model_complete
+	bool mac_given;		 // else it is the port's
 };
 
 struct port_config {
@@ -151,10 +165,77 @@ struct port_config {
 	uint16_t vlan;	    // the port is this VLAN of a trunk device; 0: the whole device
 	struct mac mac;	    // zero before model_complete: fa:16:3e and three random octets
 	struct ip_list addresses;
-	bool up;	       // default true
-	bool vlan_transparent; // tags from the device are not refused; default false
-	uint32_t fdb_limit;    // learned entries behind this port; 0: no own limit
-	const char *owner;
+	bool up;			    // default true
+	bool vlan_transparent;		    // tags from the device are not refused; default false
+	uint32_t fdb_limit;		    // learned entries behind this port; 0: no own limit
+	const char *owner;		    // "network:…": the port is trusted
+	bool port_security;		    // anti-spoofing and security groups; default true
+	struct string_list security_groups; // default of a filtered port: DEFAULT_GROUP
+	bool security_groups_given;	    // given, and not that default
+	struct address_pair *pairs;
+	size_t n_pairs;
+};
+
+// The security group that is always there, and that filtered ports are in which name none.
+#define DEFAULT_GROUP "default"
+
+enum rule_direction {
+	RULE_INGRESS, // into the instance
+	RULE_EGRESS,
+};
+
+enum rule_family {
+	RULE_IPV4,
+	RULE_IPV6,
+};
+
+#define PROTOCOL_ANY  0
+#define ICMP_ANY      0x100
+#define RULE_PORT_MAX 65535
+
+// What packets a rule accepts. After model_complete, equal rules are equal member by member: what
+// means "any" is written as such, and prefixes have no host bits.
+struct security_rule {
+	enum rule_direction direction;
+	enum rule_family family; // "ethertype"
+	uint8_t protocol;	 // IP protocol number or PROTOCOL_ANY
+	struct range ports;	 // destination ports
+	bool ports_given;	 // false: any
+	uint16_t icmp_type;	 // 0..255 or ICMP_ANY
+	uint16_t icmp_code;
+	struct ip_prefix remote_prefix; // of the other side
+	bool remote_prefix_given;	// false: any
+	const char *remote_group;	// the other side is a member of it; NULL: any
+};
+
+struct security_group {
+	const char *name;
+	bool stateful; // replies need no rule; default true
+	struct security_rule *rules;
+	size_t n_rules;
+	bool rules_given;	    // false: none, or those that DEFAULT_GROUP has of itself
+	struct prefix_list members; // addresses of members on other nodes
+};
+
+#define SESSIONS_LIMIT_MAX 2000000
+
+// Bounds and time-outs (in seconds) of the session table.
+struct sessions_config {
+	uint32_t limit;	     // sessions of the node
+	uint32_t port_quota; // sessions that one port may have opened
+	uint32_t tcp_syn_sent;
+	uint32_t tcp_syn_received;
+	uint32_t tcp_established;
+	uint32_t tcp_fin_wait;
+	uint32_t tcp_close_wait;
+	uint32_t tcp_last_ack;
+	uint32_t tcp_time_wait;
+	uint32_t tcp_close;
+	uint32_t tcp_unacknowledged; // also after three retransmissions
+	uint32_t udp;		     // one direction seen
+	uint32_t udp_stream;
+	uint32_t icmp;
+	uint32_t other;
 };
 
 // A static FDB entry; its name is "NETWORK/MAC". Exactly one target is set.
@@ -179,6 +260,9 @@ struct model {
 	size_t n_ports;
 	struct fdb_config *fdb;
 	size_t n_fdb;
+	struct security_group *security_groups; // DEFAULT_GROUP among them after model_complete
+	size_t n_security_groups;
+	struct sessions_config sessions;
 };
 
 struct model *model_new(void); // empty, defaults filled in
@@ -188,9 +272,31 @@ void model_free(struct model *model);
 const struct uplink_config *model_uplink(const struct model *model, const char *name);
 const struct network_config *model_network(const struct model *model, const char *name);
 const struct port_config *model_port(const struct model *model, const char *name);
+const struct security_group *model_security_group(const struct model *model, const char *name);
+
+// A port of the infrastructure: never filtered, may plug in anywhere.
+bool port_is_trusted(const struct port_config *port);
+// Anti-spoofing, ARP checks and security groups apply: port security is on and it is not trusted.
+bool port_is_filtered(const struct port_config *port);
+
+// Whether the port is filtered and in the security group.
+bool port_in_group(const struct port_config *port, const char *group);
+
+// The addresses of a group's members, of one family: fixed addresses and allowed pairs of the ports
+// in the group, on any network, and the members given for other nodes. Sorted by address, then
+// length, without repetitions; in memory of the arena. No members when there is no such group.
+struct prefix_list model_group_members(
+	const struct model *model, const char *group, enum rule_family family, struct arena *arena);
 
 // The local VTEP address: the tunnel's own or its uplink's. Unset when there is neither.
 struct ip_addr model_tunnel_address(const struct model *model);
+
+// Gives a rule the one form it has in a completed model.
+void security_rule_complete(struct security_rule *rule);
+// An order of completed rules; 0: they are equal.
+int security_rule_compare(const struct security_rule *a, const struct security_rule *b);
+// What DEFAULT_GROUP has without being written: all egress, and ingress from itself.
+const struct security_rule *default_group_rules(size_t *n);
 
 // Parses a CPU list such as "1,3-5" into at most `max` CPU numbers, lowest first, without
 // repetitions. Returns how many, -EINVAL when the text is no CPU list, -E2BIG when `max` is not
@@ -201,6 +307,8 @@ int cpu_list_parse(const char *text, uint16_t *cpus, unsigned max);
 // in memory of the arena. Returns 0 or -EINVAL.
 int range_list_parse(const char *text, const struct range *bounds, struct range_list *ranges,
 	struct arena *arena);
+// Parses "22" or "1000-2000" as it is written, in any order. Returns 0 or -EINVAL.
+int range_parse(const char *text, struct range *range);
 char *range_list_format(const struct range_list *ranges, struct arena *arena);
 bool range_list_contains(const struct range_list *ranges, uint32_t value);
 
@@ -210,8 +318,9 @@ bool range_list_contains(const struct range_list *ranges, uint32_t value);
 const char *device_identity(struct arena *arena, const char *device);
 
 // Fills in what the document leaves to weft: segment ids, port MACs, MTUs, the tunnel's mode and
-// strict-remotes. `old` (may be NULL) keeps generated values stable. Adds problems when a
-// range is exhausted. Call before model_validate.
+// strict-remotes, the security group "default", and the groups of ports that name none. Gives
+// security rules and allowed pairs their one form. `old` (may be NULL) keeps generated values
+// stable. Adds problems when a range is exhausted. Call before model_validate.
 void model_complete(struct model *model, const struct model *old, struct problems *problems);
 
 // Checks every rule of the behaviour specification that spans a single key or several objects;

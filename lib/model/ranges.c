@@ -27,19 +27,31 @@ static int number_parse(const char **text, uint32_t *value)
 	return 0;
 }
 
-static int range_parse(const char **text, const struct range *bounds, struct range *range)
+// One number or two; *text moves behind them.
+static int range_read(const char **text, struct range *range)
 {
 	if (number_parse(text, &range->min) < 0)
 		return -EINVAL;
 	range->max = range->min;
-	if (**text == '-') {
-		(*text)++;
-		if (number_parse(text, &range->max) < 0)
-			return -EINVAL;
-	}
-	if (range->min < bounds->min || range->max > bounds->max || range->min > range->max)
+	if (**text != '-')
+		return 0;
+	(*text)++;
+	return number_parse(text, &range->max);
+}
+
+int range_parse(const char *text, struct range *range)
+{
+	struct range read;
+
+	if (range_read(&text, &read) < 0 || *text != '\0')
 		return -EINVAL;
+	*range = read;
 	return 0;
+}
+
+static bool range_within(const struct range *range, const struct range *bounds)
+{
+	return range->min >= bounds->min && range->max <= bounds->max && range->min <= range->max;
 }
 
 static int compare_range(const void *a, const void *b)
@@ -73,7 +85,7 @@ int range_list_parse(const char *text, const struct range *bounds, struct range_
 		n += *p == ',';
 	list = arena_alloc(arena, n * sizeof(*list));
 	for (size_t i = 0; i < n; i++) {
-		if (range_parse(&text, bounds, &list[i]) < 0)
+		if (range_read(&text, &list[i]) < 0 || !range_within(&list[i], bounds))
 			return -EINVAL;
 		if (*text != (i + 1 < n ? ',' : '\0'))
 			return -EINVAL;

@@ -216,6 +216,7 @@ void model_validate(const struct model *model, const struct model *old, struct p
 	check_tunnel(&check);
 	check_networks(&check);
 	check_ports(&check);
+	check_security(&check);
 	check_devices(&check);
 	check_fdb(&check);
 	arena_free(check.arena);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules of ports: their network, MAC and addresses (P1 to P5, N15 and N16).
+// Rules of ports: their network, MAC and addresses (P1 to P5, N15 and N16); for what filters them,
+// see validate_security.c.
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/check.h"
-
-// Owners that start so are the infrastructure, which may plug in anywhere.
-#define INFRASTRUCTURE "network:"
 
 static bool same_network(const struct port_config *a, const struct port_config *b)
 {
@@ -67,8 +65,7 @@ static bool check_owner(
 		check->old == NULL ? NULL : model_network(check->old, network->name);
 	bool cleared = old != NULL && old->shared;
 
-	if (network->shared || port->owner == NULL ||
-		strncmp(port->owner, INFRASTRUCTURE, strlen(INFRASTRUCTURE)) == 0 ||
+	if (network->shared || port->owner == NULL || port_is_trusted(port) ||
 		text_compare(port->owner, network->owner) == 0)
 		return true;
 	if (cleared)

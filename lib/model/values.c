@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "model/fields.h"
 #include "model/model.h"
+#include "net/protocol.h"
 
 #define STRING_MAX_LEN 255
 
@@ -86,7 +87,7 @@ static int set_uint(const struct field *field, void *object, uint64_t value)
 
 int field_set_uint(const struct field *field, void *object, uint64_t value)
 {
-	if (field->type != FIELD_UINT)
+	if (field->type != FIELD_UINT && field->type != FIELD_PROTOCOL)
 		return -ENOTSUP;
 	if (value < field->min || value > field->max)
 		return -EINVAL;
@@ -157,15 +158,24 @@ static int set_ip(const struct field *field, void *object, const char *text)
 	return given(field, object);
 }
 
+// A prefix, or an address as the prefix of its full length.
+static int host_or_prefix_parse(const char *text, struct ip_prefix *prefix)
+{
+	if (ip_parse(text, &prefix->addr) < 0)
+		return ip_prefix_parse(text, prefix);
+	prefix->len = ip_is_v4(&prefix->addr) ? 32 : 128;
+	return 0;
+}
+
 static int set_prefix(const struct field *field, void *object, const char *text)
 {
 	struct ip_prefix prefix;
+	int rc = field->flags & FIELD_HOST_OK ? host_or_prefix_parse(text, &prefix)
+					      : ip_prefix_parse(text, &prefix);
 
-	if ((field->flags & FIELD_HOST_OK) && ip_parse(text, &prefix.addr) == 0)
-		prefix.len = ip_is_v4(&prefix.addr) ? 32 : 128;
-	else if (ip_prefix_parse(text, &prefix) < 0)
+	if (rc < 0)
 		return -EINVAL;
-	if (!ip_is_set(&prefix.addr))
+	if (!ip_is_set(&prefix.addr) && !(field->flags & FIELD_ANY_OK))
 		return -EINVAL;
 	*(struct ip_prefix *)member_of(field, object) = prefix;
 	return given(field, object);
@@ -177,6 +187,20 @@ static int set_ranges(
 	struct range bounds = {(uint32_t)field->min, (uint32_t)field->max};
 
 	if (range_list_parse(text, &bounds, member_of(field, object), arena) < 0)
+		return -EINVAL;
+	return given(field, object);
+}
+
+static int set_range(const struct field *field, void *object, const char *text)
+{
+	if (range_parse(text, member_of(field, object)) < 0)
+		return -EINVAL;
+	return given(field, object);
+}
+
+static int set_protocol(const struct field *field, void *object, const char *text)
+{
+	if (protocol_parse(text, member_of(field, object)) < 0)
 		return -EINVAL;
 	return given(field, object);
 }
@@ -200,8 +224,14 @@ int field_set_text(const struct field *field, void *object, const char *text, st
 		return set_prefix(field, object, text);
 	case FIELD_RANGES:
 		return set_ranges(field, object, text, arena);
+	case FIELD_RANGE:
+		return set_range(field, object, text);
+	case FIELD_PROTOCOL:
+		return set_protocol(field, object, text);
 	case FIELD_BOOL:
 	case FIELD_IP_LIST:
+	case FIELD_PREFIX_LIST:
+	case FIELD_NAME_LIST:
 	case FIELD_OBJECTS:
 		break;
 	}
@@ -216,22 +246,63 @@ int field_set_bool(const struct field *field, void *object, bool value)
 	return given(field, object);
 }
 
-int field_set_ips(const struct field *field, void *object, const struct ip_list *ips)
+bool field_is_list(const struct field *field)
 {
-	if (field->type != FIELD_IP_LIST)
-		return -ENOTSUP;
-	*(struct ip_list *)member_of(field, object) = *ips;
-	return given(field, object);
+	return field->type == FIELD_IP_LIST || field->type == FIELD_PREFIX_LIST ||
+	       field->type == FIELD_NAME_LIST;
 }
 
-void *field_set_objects(const struct field *field, void *object, size_t n, struct arena *arena)
+static size_t element_size(const struct field *field)
 {
-	void *list = arena_alloc(arena, n * field->sub->size);
+	switch (field->type) {
+	case FIELD_IP_LIST:
+		return sizeof(struct ip_addr);
+	case FIELD_PREFIX_LIST:
+		return sizeof(struct ip_prefix);
+	case FIELD_NAME_LIST:
+		return sizeof(const char *);
+	default:
+		return field->sub->size;
+	}
+}
+
+void *field_set_list(const struct field *field, void *object, size_t n, struct arena *arena)
+{
+	void *list = arena_alloc(arena, n * element_size(field));
 	void **member = member_of(field, object);
 
 	*member = list;
 	*(size_t *)(member + 1) = n;
+	given(field, object);
 	return list;
+}
+
+int field_set_element(
+	const struct field *field, void *list, size_t i, const char *text, struct arena *arena)
+{
+	struct ip_prefix prefix;
+	struct ip_addr ip;
+
+	switch (field->type) {
+	case FIELD_IP_LIST:
+		// "::" would read as no address
+		if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
+			return -EINVAL;
+		((struct ip_addr *)list)[i] = ip;
+		return 0;
+	case FIELD_PREFIX_LIST:
+		if (host_or_prefix_parse(text, &prefix) < 0)
+			return -EINVAL;
+		((struct ip_prefix *)list)[i] = prefix;
+		return 0;
+	case FIELD_NAME_LIST:
+		if (*text == '\0' || strlen(text) > STRING_MAX_LEN)
+			return -EINVAL;
+		((const char **)list)[i] = arena_strdup(arena, text);
+		return 0;
+	default:
+		return -ENOTSUP;
+	}
 }
 
 static int set_default(const struct field *field, void *object, struct arena *arena)
@@ -300,6 +371,17 @@ const char *field_expects(const struct field *field, struct arena *arena)
 		return "an address with prefix length such as \"192.0.2.1/24\"";
 	case FIELD_IP_LIST:
 		return "an array of addresses such as [\"192.0.2.1\"]";
+	case FIELD_PREFIX_LIST:
+		return "an array of addresses and prefixes such as [\"192.0.2.1\", "
+		       "\"198.51.100.0/24\"]";
+	case FIELD_NAME_LIST:
+		return arena_printf(arena, "an array of names of %ss", field->ref);
+	case FIELD_RANGE:
+		return arena_printf(arena,
+			"an integer from %llu to %llu or a range such as \"1000-2000\"",
+			(unsigned long long)field->min, (unsigned long long)field->max);
+	case FIELD_PROTOCOL:
+		return "an IP protocol such as \"tcp\", or its number from 0 to 255";
 	case FIELD_RANGES:
 		return arena_printf(arena,
 			"ranges such as \"10-20,30\" of integers from %llu to %llu, lowest first",
@@ -308,4 +390,18 @@ const char *field_expects(const struct field *field, struct arena *arena)
 		return "an array of objects";
 	}
 	return "another value";
+}
+
+const char *field_expects_element(const struct field *field, struct arena *arena)
+{
+	switch (field->type) {
+	case FIELD_IP_LIST:
+		return "an address such as \"192.0.2.1\"";
+	case FIELD_PREFIX_LIST:
+		return "an address or prefix such as \"192.0.2.1\" or \"198.51.100.0/24\"";
+	case FIELD_NAME_LIST:
+		return arena_printf(arena, "the name of a %s", field->ref);
+	default:
+		return "an object {KEY: VALUE}";
+	}
 }

@@ -20,11 +20,14 @@
 #define ETHER_BROADCAST UINT64_C(0xffffffffffff)
 #define ETHER_MIN_LEN	60 // without FCS
 
-#define IP_PROTOCOL_ICMP 1
-#define IP_PROTOCOL_IGMP 2
-#define IP_PROTOCOL_TCP	 6
-#define IP_PROTOCOL_UDP	 17
-#define IP_PROTOCOL_SCTP 132
+#define IP_PROTOCOL_ICMP    1
+#define IP_PROTOCOL_IGMP    2
+#define IP_PROTOCOL_TCP	    6
+#define IP_PROTOCOL_UDP	    17
+#define IP_PROTOCOL_DCCP    33
+#define IP_PROTOCOL_ICMPV6  58
+#define IP_PROTOCOL_SCTP    132
+#define IP_PROTOCOL_UDPLITE 136
 
 #define IPV4_DF		 0x4000
 #define IPV4_MF		 0x2000

@@ -107,38 +107,34 @@ static void wrong_value(struct decoder *d, enum error_symbol symbol, const struc
 static void decode_object(struct decoder *d, const struct object_def *def, const json_t *json,
 	void *object, const char *path);
 
-static int decode_ips(struct decoder *d, const struct field *field, const json_t *value,
+static int decode_list(struct decoder *d, const struct field *field, const json_t *value,
 	void *object, const char *path)
 {
-	struct ip_list ips = {
-		arena_alloc(d->arena, json_array_size(value) * sizeof(struct ip_addr)),
-		json_array_size(value)};
+	const char *expects = field_expects_element(field, d->text);
+	size_t n = json_array_size(value);
+	void *list = field_set_list(field, object, n, d->arena);
 
 	// a bad one stays unset in its place, so that paths to the others stay right
-	for (size_t i = 0; i < ips.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const json_t *item = json_array_get(value, i);
 		const char *item_path = arena_printf(d->text, "%s[%zu]", path, i);
 		const char *text = json_string_value(item);
-		struct ip_addr ip;
 
 		if (text == NULL)
-			problem_add(d->problems, E_TYPE, item_path,
-				"%s is not a text with an address such as \"192.0.2.1\"",
-				shown(d, item));
-		else if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
-			problem_add(d->problems, field->symbol, item_path,
-				"%s is not an address such as \"192.0.2.1\"", shown(d, item));
-		else
-			ips.list[i] = ip;
+			problem_add(d->problems, E_TYPE, item_path, "%s is not a text with %s",
+				shown(d, item), expects);
+		else if (field_set_element(field, list, i, text, d->arena) < 0)
+			problem_add(d->problems, field->symbol, item_path, "%s is not %s",
+				shown(d, item), expects);
 	}
-	return field_set_ips(field, object, &ips);
+	return 0;
 }
 
 static int decode_objects(struct decoder *d, const struct field *field, const json_t *value,
 	void *object, const char *path)
 {
 	size_t n = json_array_size(value);
-	char *list = field_set_objects(field, object, n, d->arena);
+	char *list = field_set_list(field, object, n, d->arena);
 
 	for (size_t i = 0; i < n; i++) {
 		const json_t *item = json_array_get(value, i);
@@ -156,10 +152,10 @@ static int decode_objects(struct decoder *d, const struct field *field, const js
 static int decode_integer(
 	struct decoder *d, const struct field *field, json_int_t value, void *object)
 {
-	if (field->type == FIELD_RANGES)
+	if (field->type == FIELD_RANGES || field->type == FIELD_RANGE)
 		return field_set_text(
 			field, object, arena_printf(d->text, "%lld", (long long)value), d->arena);
-	if (field->type == FIELD_UINT && value < 0)
+	if ((field->type == FIELD_UINT || field->type == FIELD_PROTOCOL) && value < 0)
 		return -EINVAL;
 	return field_set_uint(field, object, (uint64_t)value);
 }
@@ -175,8 +171,8 @@ static void decode_field(struct decoder *d, const struct field *field, const jso
 		rc = decode_integer(d, field, json_integer_value(value), object);
 	else if (json_is_boolean(value))
 		rc = field_set_bool(field, object, json_is_true(value));
-	else if (json_is_array(value) && field->type == FIELD_IP_LIST)
-		rc = decode_ips(d, field, value, object, path);
+	else if (json_is_array(value) && field_is_list(field))
+		rc = decode_list(d, field, value, object, path);
 	else if (json_is_array(value) && field->type == FIELD_OBJECTS)
 		rc = decode_objects(d, field, value, object, path);
 	if (rc < 0)
@@ -309,4 +305,15 @@ struct model *config_decode(const json_t *document, struct problems *problems)
 	}
 	arena_free(d.text);
 	return model;
+}
+
+int config_decode_object(const struct object_def *def, const json_t *json, void *object,
+	struct arena *arena, struct problems *problems)
+{
+	struct decoder d = {arena, arena_new(), problems};
+	size_t n_before = problems->n;
+
+	decode_object(&d, def, json, object, def->kind);
+	arena_free(d.text);
+	return problems->n == n_before ? 0 : -EINVAL;
 }

@@ -7,17 +7,47 @@
 #include "base/arena.h"
 #include "rpc/config_json.h"
 
-static json_t *list_from_word(const char *word)
+#define NO_ELEMENTS "none" // an empty list
+
+// One element of a list: a text, or for objects that have a word form an object of the values of
+// its keys, in the order of their table.
+static json_t *element_from_word(const struct field *field, const char *word, size_t len)
+{
+	json_t *object;
+
+	if (field->type != FIELD_OBJECTS)
+		return json_stringn(word, len);
+	object = json_object();
+	for (size_t i = 0; i < field->sub->n_fields; i++) {
+		const char *end = memchr(word, ELEMENT_SEPARATOR, len);
+		size_t n =
+			end == NULL || i == field->sub->n_fields - 1 ? len : (size_t)(end - word);
+
+		json_object_set_new(object, field->sub->fields[i].name, json_stringn(word, n));
+		if (n == len)
+			break;
+		word += n + 1;
+		len -= n + 1;
+	}
+	return object;
+}
+
+static json_t *list_from_word(const struct field *field, const char *word)
 {
 	json_t *list = json_array();
+
+	if (strcmp(word, NO_ELEMENTS) == 0)
+		return list;
 
 	while (*word != '\0') {
 		size_t n = strcspn(word, ",");
 
-		json_array_append_new(list, json_stringn(word, n));
-		word += n;
-		if (*word == ',')
-			word++;
+		json_array_append_new(list, element_from_word(field, word, n));
+		if (word[n] == '\0')
+			break;
+		word += n + 1;
+		if (*word == '\0') // "a,": the last one is empty
+			json_array_append_new(list, element_from_word(field, word, 0));
 	}
 	return list;
 }
@@ -33,8 +63,6 @@ json_t *config_value_from_word(const struct field *field, const char *word)
 {
 	size_t len = strlen(word);
 
-	if (strcmp(word, "default") == 0)
-		return json_null();
 	switch (field->type) {
 	case FIELD_BOOL:
 		if (strcmp(word, "true") == 0 || strcmp(word, "on") == 0)
@@ -47,23 +75,49 @@ json_t *config_value_from_word(const struct field *field, const char *word)
 			return json_or_text(word);
 		return json_string(word);
 	case FIELD_IP_LIST:
-		return list_from_word(word);
+	case FIELD_PREFIX_LIST:
+	case FIELD_NAME_LIST:
+		return list_from_word(field, word);
 	case FIELD_OBJECTS:
+		if (*word != '[' &&
+			(field->sub->word_form != NULL || strcmp(word, NO_ELEMENTS) == 0))
+			return list_from_word(field, word);
 		return json_or_text(word);
 	default:
 		return json_string(word);
 	}
 }
 
-// "a,b" for an array of texts; NULL when one of them is no text.
-static char *list_to_word(const json_t *list)
+// The reverse of element_from_word(); NULL when the element has not that form.
+static const char *element_to_word(
+	const struct field *field, const json_t *element, struct arena *arena)
+{
+	const char *word = NULL;
+
+	if (json_is_string(element))
+		return json_string_value(element);
+	for (size_t i = 0; field->type == FIELD_OBJECTS && field->sub->word_form != NULL &&
+			   i < field->sub->n_fields;
+		i++) {
+		const json_t *value = json_object_get(element, field->sub->fields[i].name);
+
+		if (json_is_string(value))
+			word = word == NULL ? json_string_value(value)
+					    : arena_printf(arena, "%s%c%s", word, ELEMENT_SEPARATOR,
+						      json_string_value(value));
+	}
+	return word;
+}
+
+// "a,b" for an array; NULL when one of its elements can not be written so.
+static char *list_to_word(const struct field *field, const json_t *list)
 {
 	struct arena *arena = arena_new();
-	const char *word = "";
+	const char *word = json_array_size(list) == 0 ? NO_ELEMENTS : "";
 	char *copy;
 
 	for (size_t i = 0; i < json_array_size(list) && word != NULL; i++) {
-		const char *item = json_string_value(json_array_get(list, i));
+		const char *item = element_to_word(field, json_array_get(list, i), arena);
 
 		word = item == NULL ? NULL
 				    : arena_printf(arena, "%s%s%s", word, i > 0 ? "," : "", item);
@@ -73,7 +127,7 @@ static char *list_to_word(const json_t *list)
 	return copy;
 }
 
-char *config_value_to_word(const json_t *value)
+char *config_value_to_word(const struct field *field, const json_t *value)
 {
 	char *word = NULL;
 
@@ -82,13 +136,14 @@ char *config_value_to_word(const json_t *value)
 	if (json_is_string(value))
 		return strdup(json_string_value(value));
 	if (json_is_array(value))
-		word = list_to_word(value);
+		word = list_to_word(field, value);
 	return word != NULL ? word : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 }
 
 struct diff {
 	struct arena *arena;
 	json_t *lines;
+	json_t *empty; // an object without keys
 };
 
 static void add_line(struct diff *diff, const char *verb, const struct object_def *def,
@@ -113,11 +168,20 @@ static const char *changed_keys(struct diff *diff, const struct object_def *def,
 
 		if (was == is || (was != NULL && is != NULL && json_equal(was, is)))
 			continue;
-		word = config_value_to_word(is);
+		word = config_value_to_word(&def->fields[i], is);
 		text = arena_printf(diff->arena, "%s %s %s", text, key, word);
 		free(word);
 	}
 	return text;
+}
+
+// An object that is always there is as if written without keys.
+static const json_t *object_of(
+	struct diff *diff, const struct object_def *def, const json_t *map, const char *name)
+{
+	const json_t *object = json_object_get(map, name);
+
+	return object == NULL && object_is_builtin(def, name) ? diff->empty : object;
 }
 
 static void diff_object(struct diff *diff, const struct object_def *def, const char *name,
@@ -142,7 +206,12 @@ static void diff_kind(
 	}
 	json_object_foreach ((json_t *)is, name, object)
 		diff_object(diff, def, name,
-			(const json_t *const[2]){json_object_get(was, name), object});
+			(const json_t *const[2]){object_of(diff, def, was, name), object});
+	// what was changed of it and is not mentioned any more
+	if (def->builtin != NULL && json_object_get(is, def->builtin) == NULL)
+		diff_object(diff, def, def->builtin,
+			(const json_t *const[2]){
+				object_of(diff, def, was, def->builtin), diff->empty});
 }
 
 static void diff_gone(
@@ -157,13 +226,13 @@ static void diff_gone(
 		return;
 	}
 	json_object_foreach ((json_t *)was, name, object)
-		if (json_object_get(is, name) == NULL)
+		if (object_of(diff, def, is, name) == NULL)
 			add_line(diff, "del", def, name, "");
 }
 
 json_t *config_diff(const json_t *old_document, const json_t *new_document)
 {
-	struct diff diff = {arena_new(), json_array()};
+	struct diff diff = {arena_new(), json_array(), json_object()};
 	size_t n = 0;
 
 	while (object_defs[n] != NULL)
@@ -175,6 +244,7 @@ json_t *config_diff(const json_t *old_document, const json_t *new_document)
 	for (size_t i = 0; i < n; i++)
 		diff_kind(&diff, object_defs[i], json_object_get(old_document, object_defs[i]->key),
 			json_object_get(new_document, object_defs[i]->key));
+	json_decref(diff.empty);
 	arena_free(diff.arena);
 	return diff.lines;
 }

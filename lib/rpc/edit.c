@@ -24,10 +24,15 @@ static int complain(struct problems *problems, enum error_symbol symbol,
 	if (symbol == E_EXISTS)
 		problem_add(
 			problems, symbol, path, "%s exists already; use set to change it", object);
+	else if (symbol == E_SG_IN_USE)
+		problem_add(problems, symbol, path,
+			"%s is always there and can not be deleted; set its keys to default to "
+			"have it as it was",
+			object);
 	else
 		problem_add(problems, symbol, path, "there is no %s", object);
 	arena_free(arena);
-	return symbol == E_EXISTS ? -EEXIST : -ENOENT;
+	return symbol == E_EXISTS ? -EEXIST : symbol == E_SG_IN_USE ? -EBUSY : -ENOENT;
 }
 
 // The name that params give to an object of a kind, NULL for single kinds. Returns 0 or -EINVAL.
@@ -89,14 +94,20 @@ int config_document_edit(json_t *document, const struct object_def *def, enum co
 {
 	const char *name;
 	json_t *map, *object;
+	bool builtin;
 
 	if (read_name(def, params, &name, problems) < 0)
 		return -EINVAL;
 	map = def->single ? document : json_object_get(document, def->key);
 	object = json_object_get(map, def->single ? def->key : name);
-	if (op == CONFIG_ADD && object != NULL)
+	builtin = !def->single && object_is_builtin(def, name);
+	if (op == CONFIG_ADD && (object != NULL || builtin))
 		return complain(problems, E_EXISTS, def, name);
-	if (object == NULL && (op == CONFIG_DEL || (op == CONFIG_SET && !def->single)))
+	if (op == CONFIG_DEL && builtin)
+		return complain(problems, E_SG_IN_USE, def, name);
+	if (object == NULL && op == CONFIG_SET && !def->single && !builtin)
+		return complain(problems, E_NOT_FOUND, def, name);
+	if (object == NULL && op == CONFIG_DEL)
 		return complain(problems, E_NOT_FOUND, def, name);
 	if (op == CONFIG_DEL)
 		json_object_del(map, def->single ? def->key : name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/protocol.h"
 #include "rpc/config_json.h"
 
 #define KINDS_MAX 16
@@ -53,15 +54,45 @@ static json_t *encode_ip(const struct ip_addr *ip)
 	return ip_is_set(ip) ? json_string(ip_format(ip, text)) : NULL;
 }
 
-static json_t *encode_prefix(const struct field *field, const struct ip_prefix *prefix)
+static json_t *prefix_text(const struct ip_prefix *prefix, bool host_ok)
 {
 	char text[PREFIX_TEXT_LEN];
 
-	if (!ip_is_set(&prefix->addr))
-		return NULL;
-	if ((field->flags & FIELD_HOST_OK) && prefix->len == (ip_is_v4(&prefix->addr) ? 32 : 128))
-		return encode_ip(&prefix->addr);
+	if (host_ok && prefix->len == (ip_is_v4(&prefix->addr) ? 32 : 128))
+		return json_string(ip_format(&prefix->addr, text));
 	return json_string(ip_prefix_format(prefix, text));
+}
+
+// Whether the key was given, as far as the structure can tell.
+static bool is_given(const struct field *field, const void *object)
+{
+	return field->set_offset == 0 || *((const bool *)object + field->set_offset);
+}
+
+static json_t *encode_prefix(const struct field *field, const void *object)
+{
+	const struct ip_prefix *prefix =
+		(const struct ip_prefix *)((const char *)object + field->offset);
+	bool any = (field->flags & FIELD_ANY_OK) && is_given(field, object);
+
+	if (!ip_is_set(&prefix->addr) && !any)
+		return NULL;
+	return prefix_text(prefix, field->flags & FIELD_HOST_OK);
+}
+
+static json_t *encode_range(const struct range *range)
+{
+	if (range->max == 0)
+		return NULL;
+	return range->min == range->max ? json_sprintf("%u", range->min)
+					: json_sprintf("%u-%u", range->min, range->max);
+}
+
+static json_t *encode_protocol(uint8_t protocol)
+{
+	const char *name = protocol_name(protocol);
+
+	return name != NULL ? json_string(name) : json_integer(protocol);
 }
 
 static json_t *encode_mac(const struct mac *mac)
@@ -77,6 +108,24 @@ static json_t *encode_ips(const struct ip_list *ips)
 
 	for (size_t i = 0; i < ips->n; i++)
 		json_array_append_new(array, encode_ip(&ips->list[i]));
+	return array;
+}
+
+static json_t *encode_prefixes(const struct prefix_list *prefixes)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < prefixes->n; i++)
+		json_array_append_new(array, prefix_text(&prefixes->list[i], true));
+	return array;
+}
+
+static json_t *encode_names(const struct string_list *names)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < names->n; i++)
+		json_array_append_new(array, json_string(names->list[i]));
 	return array;
 }
 
@@ -114,9 +163,17 @@ static json_t *encode_field(struct encoder *e, const struct field *field, const 
 	case FIELD_IP:
 		return encode_ip(member);
 	case FIELD_PREFIX:
-		return encode_prefix(field, member);
+		return encode_prefix(field, object);
 	case FIELD_IP_LIST:
 		return encode_ips(member);
+	case FIELD_PREFIX_LIST:
+		return encode_prefixes(member);
+	case FIELD_NAME_LIST:
+		return encode_names(member);
+	case FIELD_RANGE:
+		return encode_range(member);
+	case FIELD_PROTOCOL:
+		return encode_protocol(*(const uint8_t *)member);
 	case FIELD_RANGES:
 		return ranges->n == 0 ? NULL : json_string(range_list_format(ranges, e->arena));
 	case FIELD_OBJECTS:
@@ -147,7 +204,7 @@ static bool left_out(struct encoder *e, const struct object_def *def, const stru
 	json_t *usual;
 	bool same;
 
-	if (field->set_offset != 0 && !*((const bool *)object + field->set_offset))
+	if (!is_given(field, object))
 		return !e->full || (field->type == FIELD_UINT && json_integer_value(value) == 0);
 	if (e->full || field->set_offset != 0 || (field->flags & FIELD_REQUIRED))
 		return false;
@@ -182,9 +239,12 @@ static json_t *encode_kind(
 	map = json_object();
 	for (size_t i = 0; i < model_object_count(model, def); i++) {
 		const void *object = model_object_at(model, def, i);
+		const char *name = *(const char *const *)object;
+		json_t *json = encode_object(e, def, object);
 
-		json_object_set_new(
-			map, *(const char *const *)object, encode_object(e, def, object));
+		if (json_object_size(json) > 0 || !object_is_builtin(def, name))
+			json_object_set(map, name, json);
+		json_decref(json);
 	}
 	return map;
 }

@@ -42,8 +42,8 @@ def document(case, source, sink, n_macs, udp_checksum=False):
     """The configuration of a case between two devices."""
     vid, vni = mkpcap.VID, mkpcap.VNI
     vlan = {"type": "vlan", "uplink": "trunk", "id": vid}
-    port_in = {"network": "bench", "device": source}
-    port_out = {"network": "bench", "device": sink}
+    port_in = {"network": "bench", "device": source, "port-security": False}
+    port_out = {"network": "bench", "device": sink, "port-security": False}
     place = {"port": "out"}
     if case == "l2":
         doc = base_document([{"type": "flat", "uplink": "flat"}])

@@ -33,7 +33,8 @@ void switch_stop(void);
 
 // ---- configuration ----------------------------------------------------------------------------
 
-// Commits a document, JSON with ' for ", built as by printf; must be accepted.
+// Commits a document, JSON with ' for ", built as by printf; must be accepted. Ports that name
+// neither port-security nor security-groups are open.
 __attribute__((format(printf, 1, 2))) void configure(const char *format, ...);
 // Calls a method of the control socket; must succeed.
 __attribute__((format(printf, 2, 3))) void call(const char *method, const char *params, ...);
@@ -105,4 +106,7 @@ void encap_tests(TCase *tcase);
 void decap_tests(TCase *tcase);
 void drop_tests(TCase *tcase);
 void random_tests(TCase *tcase);
+void filter_tests(TCase *tcase);
+void filter_state_tests(TCase *tcase);
+void filter_fragment_tests(TCase *tcase);
 void add_tests(TCase *tcase, const TTest *const *tests, size_t n);

@@ -105,6 +105,62 @@ START_TEST(single_objects)
 }
 END_TEST
 
+// A group that is always there, one of our own, and single rules of both.
+START_TEST(security_groups)
+{
+	const json_t *group;
+
+	env_accept(TWO);
+	group = json_array_get(env_call("security-group.list", "{}"), 0);
+	ck_assert_str_eq(string(group, "name"), "default");
+	ck_assert_uint_eq(json_array_size(json_object_get(group, "rules")), 4);
+	expect(json_object_get(group, "state"), "{'ports': 2}");
+	env_call_refused("security-group.add", "{'name': 'default'}", E_EXISTS, REFUSED_BY_RULE);
+	env_call_refused("security-group.del", "{'name': 'default'}", E_SG_IN_USE, REFUSED_BY_RULE);
+	expect(env_call("security-group.add", "{'name': 'ssh'}"), "{'name': 'ssh'}");
+	expect(env_call("port.set", "{'name': 'a', 'security-groups': ['ssh']}"),
+		"{'name': 'a', 'network': 'vxlan1', 'device': 'fake:a', 'mac': '" MAC_A "',"
+		" 'security-groups': ['ssh']}");
+	group = json_array_get(env_call("security-group.list", "{'name': 'default'}"), 0);
+	expect(json_object_get(group, "state"), "{'ports': 1}");
+	env_call_refused("security-group.del", "{'name': 'ssh'}", E_SG_IN_USE, REFUSED_BY_RULE);
+	env_call_refused("port.set", "{'name': 'a', 'port-security': false}", E_PORT_SECURITY_BUSY,
+		REFUSED_BY_RULE);
+	expect(env_call("port.set", "{'name': 'a', 'security-groups': null}"),
+		"{'name': 'a', 'network': 'vxlan1', 'device': 'fake:a', 'mac': '" MAC_A "'}");
+	expect(env_call("security-group.del", "{'name': 'ssh'}"), "{}");
+}
+END_TEST
+
+START_TEST(rules)
+{
+	const json_t *group;
+
+	env_accept(TWO);
+	env_call("security-group.add", "{'name': 'ssh'}");
+	expect(env_call("rule.add", "{'group': 'ssh', 'direction': 'ingress', 'protocol': 6,"
+				    " 'ports': '22'}"),
+		"{}");
+	env_call_refused("rule.add",
+		"{'group': 'ssh', 'direction': 'ingress', 'protocol': 'tcp', 'ports': 22}",
+		E_SG_RULE_DUP, REFUSED_BY_RULE);
+	env_call_refused(
+		"rule.add", "{'group': 'x', 'direction': 'ingress'}", E_NOT_FOUND, REFUSED_BY_RULE);
+	env_call_refused("rule.add", "{'group': 'ssh', 'direction': 'ingress', 'port': 22}",
+		E_KEY_UNKNOWN, BAD_PARAMS);
+	expect(env_call("rule.del", "{'group': 'ssh', 'direction': 'ingress', 'protocol': 'tcp',"
+				    " 'ports': '22-22'}"),
+		"{}");
+	env_call_refused("rule.del", "{'group': 'ssh', 'direction': 'ingress'}", E_NOT_FOUND,
+		REFUSED_BY_RULE);
+	expect(env_call("rule.del", "{'group': 'default', 'direction': 'egress'}"), "{}");
+	group = json_array_get(env_call("security-group.list", "{'name': 'default'}"), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(group, "rules")), 3);
+	expect(env_call("security-group.set", "{'name': 'default', 'rules': null}"),
+		"{'name': 'default'}");
+}
+END_TEST
+
 START_TEST(lists_have_defaults_and_state)
 {
 	const json_t *list, *port;
@@ -118,7 +174,7 @@ START_TEST(lists_have_defaults_and_state)
 	ck_assert_uint_eq(json_array_size(list), 2);
 	port = find(list, "name", "a");
 	ck_assert_str_eq(string(port, "admin-state"), "up");
-	expect(json_object_get(port, "state"), "{'link': 'up', 'learned': 1}");
+	expect(json_object_get(port, "state"), "{'link': 'up', 'learned': 1, 'sessions': 0}");
 	list = env_call("port.list", "{'network': 'vlan1001'}");
 	ck_assert_uint_eq(json_array_size(list), 0);
 	list = env_call("port.list", "{'name': 'b', 'network': 'vxlan1'}");
@@ -483,7 +539,7 @@ START_TEST(status)
 	ck_assert_int_eq(integer(device, "speed-mbps"), 1000);
 	ck_assert_int_eq(integer(json_object_get(result, "fdb"), "entries"), 2);
 	expect(json_object_get(result, "objects"),
-		"{'uplinks': 3, 'networks': 2, 'ports': 2, 'fdb': 0}");
+		"{'uplinks': 3, 'networks': 2, 'security-groups': 1, 'ports': 2, 'fdb': 0}");
 	ck_assert(json_is_null(json_object_get(json_object_get(result, "config"), "file")));
 }
 END_TEST
@@ -589,10 +645,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {objects_are_added_set_deleted, single_objects,
-		lists_have_defaults_and_state, remotes, check_changes_nothing,
-		apply_says_what_changed, save_writes_the_document_in_force, fdb_is_listed,
-		many_entries_are_listed_in_bounds, fdb_is_flushed, stats_add_up_all_workers,
-		drops_are_told_by_reason, audit_finds_what_is_missing,
+		security_groups, rules, lists_have_defaults_and_state, remotes,
+		check_changes_nothing, apply_says_what_changed, save_writes_the_document_in_force,
+		fdb_is_listed, many_entries_are_listed_in_bounds, fdb_is_flushed,
+		stats_add_up_all_workers, drops_are_told_by_reason, audit_finds_what_is_missing,
 		deleted_attachments_stay_in_the_totals, status, messages_that_are_no_requests,
 		batches_and_notifications, long_batches_are_refused,
 		every_method_is_listed_and_there};

@@ -26,6 +26,8 @@
 #define PIECES_MAX 64
 #define VID_BASE   1000 // of STRIPPED
 
+#define OPEN "\"port-security\":false"
+
 static const char config[] =
 	"{\"uplinks\":{"
 	" \"provider\":{\"device\":\"fake:provider\",\"vlans\":\"1001-2000\"},"
@@ -49,18 +51,39 @@ static const char config[] =
 	"  {\"type\":\"flat\",\"uplink\":\"inside\"}]},"
 	" \"down\":{\"segments\":[{\"type\":\"vlan\",\"uplink\":\"underlay\",\"id\":7}],"
 	"  \"admin-state\":\"down\"}},"
+	"\"security-groups\":{"
+	" \"web\":{\"members\":[\"10.9.0.0/16\"],\"rules\":["
+	"  {\"direction\":\"egress\"},{\"direction\":\"egress\",\"ethertype\":\"ipv6\"},"
+	"  {\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":\"22\"},"
+	"  {\"direction\":\"ingress\",\"protocol\":\"udp\",\"ports\":\"1000-2000\","
+	"   \"remote-prefix\":\"10.0.0.0/8\"},"
+	"  {\"direction\":\"ingress\",\"protocol\":\"icmp\",\"icmp-type\":8},"
+	"  {\"direction\":\"ingress\",\"ethertype\":\"ipv6\",\"remote-group\":\"web\"},"
+	"  {\"direction\":\"ingress\",\"remote-group\":\"web\"}]},"
+	" \"once\":{\"stateful\":false,\"rules\":[{\"direction\":\"egress\",\"protocol\":\"udp\"},"
+	"  {\"direction\":\"ingress\",\"protocol\":\"udp\",\"ports\":\"53\"}]}},"
+	"\"sessions\":{\"limit\":64,\"port-quota\":16},"
 	"\"ports\":{"
-	" \"a\":{\"network\":\"gateway\",\"device\":\"fake:a\",\"mac\":\"fa:16:3e:00:00:0a\"},"
-	" \"b\":{\"network\":\"gateway\",\"device\":\"fake:full\",\"mac\":\"fa:16:3e:00:00:0b\"},"
+	" \"a\":{\"network\":\"gateway\",\"device\":\"fake:a\",\"mac\":\"fa:16:3e:00:00:0a\"," OPEN
+	"},"
+	" \"b\":{\"network\":\"gateway\",\"device\":\"fake:full\",\"mac\":\"fa:16:3e:00:00:"
+	"0b\"," OPEN "},"
 	" \"c\":{\"network\":\"clear\",\"device\":\"fake:c\",\"mac\":\"fa:16:3e:00:00:0c\","
-	"  \"vlan-transparent\":true},"
-	" \"d\":{\"network\":\"strict\",\"device\":\"fake:d\",\"mac\":\"fa:16:3e:00:00:0d\"},"
+	"  \"vlan-transparent\":true," OPEN "},"
+	" \"d\":{\"network\":\"strict\",\"device\":\"fake:d\",\"mac\":\"fa:16:3e:00:00:0d\"," OPEN
+	"},"
 	" \"e\":{\"network\":\"flat\",\"device\":\"fake:e\",\"mac\":\"fa:16:3e:00:00:0e\","
-	"  \"admin-state\":\"down\"},"
+	"  \"admin-state\":\"down\"," OPEN "},"
 	" \"t1\":{\"network\":\"flat\",\"device\":\"fake:trunk\",\"vlan\":1001,"
-	"  \"mac\":\"fa:16:3e:00:00:11\"},"
+	"  \"mac\":\"fa:16:3e:00:00:11\"," OPEN "},"
 	" \"t2\":{\"network\":\"gateway\",\"device\":\"fake:trunk\",\"vlan\":1002,"
-	"  \"mac\":\"fa:16:3e:00:00:12\"}},"
+	"  \"mac\":\"fa:16:3e:00:00:12\"," OPEN "},"
+	" \"f\":{\"network\":\"gateway\",\"device\":\"fake:f\",\"mac\":\"fa:16:3e:00:00:0f\","
+	"  \"addresses\":[\"10.0.0.15\",\"fd00::f\"],\"security-groups\":[\"web\"],"
+	"  \"allowed-address-pairs\":[{\"address\":\"10.0.9.0/24\"},"
+	"   {\"address\":\"10.0.0.99\",\"mac\":\"00:00:5e:00:01:01\"}]},"
+	" \"g\":{\"network\":\"clear\",\"device\":\"fake:g\",\"mac\":\"fa:16:3e:00:00:10\","
+	"  \"addresses\":[\"10.0.0.16\"],\"security-groups\":[\"once\"]}},"
 	"\"fdb\":{"
 	" \"gateway/02:00:00:00:00:01\":{\"remote\":\"192.0.2.2\"},"
 	" \"gateway/02:00:00:00:00:02\":{\"remote\":\"198.51.100.3\"},"
@@ -68,7 +91,7 @@ static const char config[] =
 	" \"strict/02:00:00:00:00:04\":{\"port\":\"d\"}}}";
 
 static const char *const devices[] = {"fake:provider", "fake:inside", "fake:underlay", "fake:a",
-	"fake:full", "fake:c", "fake:d", "fake:e", "fake:trunk"};
+	"fake:full", "fake:c", "fake:d", "fake:e", "fake:trunk", "fake:f", "fake:g"};
 
 struct record {
 	uint8_t flags;

@@ -11,11 +11,12 @@ import os
 import struct
 import sys
 
-from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPv6, Raw, VXLAN, raw)
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6ND_NS, ICMPv6ND_RA, IPv6,
+    IPv6ExtHdrHopByHop, Raw, VXLAN, raw)
 from scapy.contrib.igmp import IGMP
 
 # As fuzz_pipeline.c lists and names them.
-PROVIDER, INSIDE, UNDERLAY, A, FULL, C, D, E, TRUNK = range(9)
+PROVIDER, INSIDE, UNDERLAY, A, FULL, C, D, E, TRUNK, F, G = range(11)
 MORE, STRIPPED, CHAINED, LATER = 0x10, 0x20, 0x40, 0x80
 
 OUR_MAC = "02:00:00:00:00:75" # of fake:underlay
@@ -41,6 +42,18 @@ def udp(source, destination, length=32, **ip):
 def tunnel(inner, vni=1, source=REMOTE, destination=OUR_IP, to=OUR_MAC, vxlan_flags="Instance", **ip):
     return Ether(src=REMOTE_MAC, dst=to) / IP(src=source, dst=destination, **ip) / \
         UDP(sport=40000, dport=8472) / VXLAN(vni=vni, flags=vxlan_flags) / inner
+
+
+def from_f(src="10.0.0.15", dst="10.0.0.2", **ip):
+    return Ether(src=port_mac(15), dst=port_mac(10)) / IP(src=src, dst=dst, **ip)
+
+
+def to_f(src="10.0.0.1", **ip):
+    return Ether(src=port_mac(10), dst=port_mac(15)) / IP(src=src, dst="10.0.0.15", **ip)
+
+
+def six_from_f():
+    return Ether(src=port_mac(15), dst=port_mac(10)) / IPv6(src="fd00::f", dst="fd00::1")
 
 
 def arp(op, source_mac, source, target, to=BROADCAST):
@@ -109,6 +122,38 @@ def pipeline():
         "full": b"".join(record(A, udp(port_mac(10), port_mac(11)), MORE * (i < 5)) for i in range(6)),
         "chained": record(A, udp(port_mac(10), port_mac(11), 900), CHAINED, 99) +
             record(UNDERLAY, tunnel(inner), CHAINED, 13),
+        "filtered": b"".join(record(F, from_f() / body) for body in (
+                UDP(sport=1234, dport=53) / Raw(bytes(20)), TCP(sport=1, dport=2, flags="S"),
+                ICMP() / Raw(bytes(56)), ICMP(type=3, code=3) / IP(src="10.0.0.2", dst="10.0.0.15") /
+                UDP(sport=53, dport=1234), Raw(bytes(8)))) +
+            record(F, from_f(src="10.0.0.1") / UDP()) + record(F, from_f(src="10.0.9.7") / UDP()) +
+            record(F, Ether(src="00:00:5e:00:01:01", dst=BROADCAST) / IP(src="10.0.0.99", dst="10.0.0.2") / UDP()) +
+            record(F, Ether(src="02:00:00:00:00:55", dst=BROADCAST) / ARP()),
+        "filtered-dhcp": record(F, from_f(src="0.0.0.0", dst="255.255.255.255") / UDP(sport=68, dport=67)) +
+            record(F, from_f() / UDP(sport=67, dport=68)) + record(A, to_f() / UDP(sport=67, dport=68)),
+        "filtered-arp": record(F, arp(1, port_mac(15), "10.0.0.15", "10.0.0.2")) +
+            record(F, arp(2, port_mac(15), "10.0.0.1", "10.0.0.2")) +
+            record(F, arp(1, port_mac(15), "0.0.0.0", "10.0.0.15")),
+        "filtered-in": b"".join(record(A, to_f() / body) for body in (
+                TCP(sport=1, dport=22, flags="S"), TCP(sport=1, dport=80, flags="S"), UDP(sport=9, dport=1000),
+                ICMP(), ICMP(type=0), TCP(flags="SR"))) +
+            record(UNDERLAY, tunnel(to_f() / TCP(sport=7, dport=22, flags="S"))),
+        "filtered-tcp": record(F, from_f() / TCP(sport=5, dport=6, flags="S", seq=1)) +
+            record(A, to_f(src="10.0.0.2") / TCP(sport=6, dport=5, flags="SA", seq=1, ack=2)) +
+            record(F, from_f() / TCP(sport=5, dport=6, flags="A", seq=2, ack=2), LATER, 5) +
+            record(F, from_f() / TCP(sport=5, dport=6, flags="FA", seq=2, ack=2)) +
+            record(A, to_f(src="10.0.0.2") / TCP(sport=6, dport=5, flags="R", seq=2)),
+        "filtered-six": record(F, six_from_f() / UDP(sport=1, dport=2)) + record(F, six_from_f() / ICMPv6ND_RA()) +
+            record(F, Ether(src=port_mac(15), dst="33:33:00:00:00:16") / IPv6(src="::", dst="ff02::16") / ICMPv6ND_NS()) +
+            record(F, six_from_f() / IPv6ExtHdrHopByHop() / UDP(sport=547, dport=546)),
+        "filtered-fragments": b"".join(record(F, from_f(flags="MF" if at < 2 else 0, frag=2 * at, id=7) /
+                Raw((raw(UDP(sport=1, dport=2, len=48)) + bytes(40))[16 * at:16 * at + 16])) for at in (1, 0, 2)) +
+            record(F, from_f(flags="MF", id=8) / Raw(bytes(4))) + record(F, from_f(frag=1, id=9) / Raw(bytes(8))) +
+            record(A, to_f(flags="MF", id=10) / UDP(sport=9, dport=1000) / Raw(bytes(16))) +
+            record(A, to_f(frag=2, id=10) / Raw(bytes(16)), LATER, 255),
+        "stateless": record(G, Ether(src=port_mac(16), dst=BROADCAST) / IP(src="10.0.0.16", dst="10.0.0.2") /
+                UDP(sport=1, dport=53)) + record(C, Ether(src=port_mac(12), dst=port_mac(16)) /
+                IP(src="10.0.0.2", dst="10.0.0.16") / UDP(sport=53, dport=1)),
         "short": record(A, Raw(b"\x01\x02\x03")) + record(A, Raw(b"")) + record(PROVIDER, Raw(bytes(14))) +
             record(UNDERLAY, Raw(raw(tunnel(inner))[:44])),
         "spoof": record(PROVIDER, udp(port_mac(10), BROADCAST)) + record(A, udp("01:00:00:00:00:01", BROADCAST)) +
@@ -131,12 +176,19 @@ NETWORKS = {"n1": {"segments": [{"type": "vxlan", "id": 7}, {"type": "vlan", "up
     "other-ethertypes": "drop", "vlan-transparent": True, "external": True, "admin-state": "down"},
     "n3": {"segments": [{"type": "vxlan"}]}}
 PORTS = {"p1": {"network": "n1", "device": "fake:p1", "mac": "fa:16:3e:00:00:01", "addresses": ["10.0.0.1"],
-    "fdb-limit": 4}, "p2": {"network": "n2", "device": "fake:t", "vlan": 9, "vlan-transparent": True},
+    "fdb-limit": 4, "security-groups": ["default", "web"], "allowed-address-pairs": [{"address": "10.0.0.0/24"},
+    {"address": "fd00::1", "mac": "00:00:5e:00:01:01"}]}, "p2": {"network": "n2", "device": "fake:t", "vlan": 9, "vlan-transparent": True,
+    "port-security": False},
     "p3": {"network": "n1", "device": "fake:t", "vlan": 10, "admin-state": "down"}}
+GROUPS = {"default": {"stateful": True, "rules": [{"direction": "egress"}]}, "web": {"members": ["10.9.0.1",
+    "10.8.0.0/16"], "rules": [{"direction": "ingress", "protocol": "tcp", "ports": "1000-2000",
+    "remote-prefix": "10.0.0.0/8"}, {"direction": "ingress", "protocol": "icmp", "icmp-type": 8, "icmp-code": 0,
+    "remote-group": "web"}, {"direction": "egress", "ethertype": "ipv6", "protocol": 58}]}}
+SESSIONS = {"limit": 1000, "port-quota": 100, "tcp-established": 600, "udp": 60, "other": 10}
 FDB = {"n1/02:00:00:00:00:01": {"remote": "192.0.2.2"}, "n1/02:00:00:00:00:02": {"port": "p1"},
     "n2/02:00:00:00:00:03": {"uplink": "up"}}
-WHOLE = {"workers": {"idle": "spin"}, "uplinks": UPLINKS, "tunnel": TUNNEL, "networks": NETWORKS, "ports": PORTS,
-    "fdb": FDB}
+WHOLE = {"workers": {"idle": "spin"}, "uplinks": UPLINKS, "tunnel": TUNNEL, "networks": NETWORKS,
+    "security-groups": GROUPS, "ports": PORTS, "fdb": FDB, "sessions": SESSIONS}
 
 
 def requests(*calls):
@@ -155,6 +207,8 @@ def control():
         "no-json": "#{\"uplinks\":",
         "add": requests(*[("uplink.add", {"name": n, **v}) for n, v in UPLINKS.items()], ("tunnel.set", TUNNEL),
             *[("network.add", {"name": n, **v}) for n, v in NETWORKS.items()],
+            ("security-group.set", {"name": "default", **GROUPS["default"]}),
+            ("security-group.add", {"name": "web", **GROUPS["web"]}), ("sessions.set", SESSIONS),
             *[("port.add", {"name": n, **v}) for n, v in PORTS.items()],
             *[("fdb.add", {"name": n, **v}) for n, v in FDB.items()]),
         "edit": requests(apply_whole, ("port.set", {"name": "p1", "fdb-limit": None, "admin-state": "down"}),
@@ -162,10 +216,17 @@ def control():
             ("network.del", {"name": "n2"}), ("fdb.del", {"name": "n1/02:00:00:00:00:01"}),
             ("remote.add", {"address": "192.0.2.50"}), ("remote.del", {"address": "192.0.2.9", "network": "n1"}),
             ("uplink.set", {"name": "up", "mtu": 1500}), ("tunnel.set", {"ttl": "auto", "group": None}),
-            ("workers.set", {"idle": "adaptive"})),
+            ("workers.set", {"idle": "adaptive"}), ("security-group.set", {"name": "default", "rules": None}),
+            ("rule.add", {"group": "web", "direction": "ingress", "protocol": "udp", "ports": 53}),
+            ("rule.del", {"group": "web", "direction": "ingress", "protocol": 17, "ports": "53"}),
+            ("port.set", {"name": "p1", "security-groups": [], "allowed-address-pairs": None}),
+            ("port.set", {"name": "p1", "port-security": False}), ("security-group.del", {"name": "web"}),
+            ("sessions.set", {"udp": None})),
         "show": requests(apply_whole, *[(m, {}) for m in ("config.get", "stats.get", "drops.get", "audit.run",
             "status.get", "rpc.methods", "fdb.list", "remote.list", "uplink.list", "network.list", "port.list",
-            "tunnel.list", "workers.list")], ("stats.get", {"attachment": "port p1"}), ("drops.get", {"all": True}),
+            "tunnel.list", "workers.list", "security-group.list", "sessions.list", "session.list", "session.flush")],
+            ("port.chains", {"name": "p1"}), ("session.list", {"network": "n1", "port": "p1", "ethertype": "ipv4",
+            "protocol": "tcp", "address": "10.0.0.0/8", "l4-port": 22, "state": "established", "limit": 3}), ("stats.get", {"attachment": "port p1"}), ("drops.get", {"all": True}),
             ("fdb.list", {"network": "n1", "limit": 1}), ("fdb.flush", {"network": "n1"}), ("fdb.flush", {})),
         "check": requests(apply_whole, ("config.check", {"config": {}}), ("config.apply", {"config": {}}), apply_whole),
         "batch": json.dumps([{"jsonrpc": "2.0", "id": "a", "method": "status.get"}, {"jsonrpc": "2.0",

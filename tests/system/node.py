@@ -166,7 +166,8 @@ class Weft:
         return json.loads(self.cli("-j", *words))
 
     def port(self, name, instance, network, **keys):
-        """Adds an instance port on a TAP device and gives the instance its end."""
+        """Adds an open instance port on a TAP device and gives the instance its end."""
+        keys.setdefault("port-security", False)
         self.rpc("port.add", name=name, network=network, device=f"tap:{name}",
                  mac=instance.hwaddr, **keys)
         self.give(name, instance)

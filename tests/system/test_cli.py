@@ -49,6 +49,39 @@ def test_network_by_hand(empty):
     assert empty.cli_json("network", "show") == []
 
 
+def test_security_groups_by_hand(empty):
+    """What a group lets in, as seen by who pings; its sessions and its rows in the chains."""
+    a, b = empty.guests
+    empty.cli("network", "add", "vlan1001", "vlan", "lan", "1001")
+    for guest, groups in ((a, "default"), (b, "none")):
+        empty.cli("port", "add", guest.short, "network", "vlan1001", "device", f"tap:{guest.short}",
+                  "mac", guest.hwaddr, "addresses", guest.address, "security-groups", groups)
+        empty.give(guest.short, guest)
+    assert a.unreachable("10.0.0.2")
+    assert "sg_ingress" in empty.cli("drops")
+
+    empty.cli("security-group", "add", "ping")
+    empty.cli("security-group", "rule", "add", "ping", "ingress", "icmp", "icmp-type", "8")
+    empty.cli("port", "set", "b", "security-groups", "ping")
+    assert a.ping("10.0.0.2")
+    assert "type 8" in empty.cli("security-group", "show", "ping")
+    assert "icmptype 8" in empty.cli("port", "show", "b", "chains")
+    assert [(row["source"], row["destination"]) for row in empty.cli_json("session", "show", "icmp")] \
+        == [("10.0.0.1", "10.0.0.2")]
+    assert "1 sessions flushed" in empty.cli("session", "flush", "address", "10.0.0.1")
+    assert empty.cli_json("session", "show") == []
+
+    status, _, err = empty.cli_status("security-group", "del", "ping")
+    assert status == REFUSED and "E_SG_IN_USE" in err and "port b" in err
+    empty.cli("security-group", "rule", "del", "ping", "ingress", "protocol", "1", "icmp-type", "8")
+    assert a.unreachable("10.0.0.2")
+    empty.cli("port", "set", "b", "port-security", "off", "security-groups", "none")
+    assert a.ping("10.0.0.2")
+    assert "not filtered" in empty.cli("port", "show", "b", "chains")
+    empty.cli("security-group", "del", "ping")
+    assert "balanced" in empty.cli("audit")
+
+
 def test_tunnel_and_remotes(empty):
     empty.cli("uplink", "add", "under", "device", "vdev:net_null1,no-rx=1", "address", "192.0.2.1/24")
     empty.cli("tunnel", "set", "uplink", "under", "vnis", "1-1000", "mode", "headend")

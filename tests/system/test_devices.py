@@ -15,7 +15,7 @@ LAN = {"lan": {"segments": [{"type": "flat", "uplink": "up"}]}}
 
 def lan_config(device="packet:eth0", mtu=1500):
     return {"uplinks": {"up": {"device": device, "mtu": mtu}}, "networks": LAN,
-            "ports": {"a": {"network": "lan", "device": "tap:a"}}}
+            "ports": {"a": {"network": "lan", "device": "tap:a", "port-security": False}}}
 
 
 class Lan:
@@ -111,7 +111,7 @@ def test_packet_interface_vanishes(lan):
     lan.host.configure()
     lan.weft.rpc("uplink.add", name="up", device="packet:eth0")
     lan.weft.rpc("network.add", name="lan", **LAN["lan"])
-    lan.weft.rpc("port.add", name="a", network="lan", device="tap:a")
+    lan.weft.rpc("port.add", name="a", **lan_config()["ports"]["a"])
     wait_for(lambda: not lan.a.has("eth0"), "the old TAP device to go")
     lan.weft.give("a", lan.a)
     assert lan.a.ping("10.1.0.2")

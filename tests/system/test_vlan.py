@@ -161,9 +161,11 @@ def test_trunk_port_carries_several_networks(lab):
                      "blue": {"segments": [{"type": "flat", "uplink": "u2"}]}},
         "uplinks": {"u1": {"device": "vdev:net_null0,no-rx=1"}, "u2": {"device": "vdev:net_null1,no-rx=1"}},
         "ports": {"guest-red": {"network": "red", "device": "tap:guest", "vlan": 10,
-                                "mac": guest.hwaddr},
-                  "guest-blue": {"network": "blue", "device": "tap:guest", "vlan": 20},
-                  "peer": {"network": "red", "device": "tap:peer", "mac": peer.hwaddr}}})
+                                "mac": guest.hwaddr, "port-security": False},
+                  "guest-blue": {"network": "blue", "device": "tap:guest", "vlan": 20,
+                                 "port-security": False},
+                  "peer": {"network": "red", "device": "tap:peer", "mac": peer.hwaddr,
+                           "port-security": False}}})
     weft.give("peer", peer)
     weft.ns.ip(f"link set dev guest netns {guest.name} name eth0")
     guest.vlan("eth0", 10)

@@ -30,5 +30,6 @@ def pair_config(pair, tunnel, port):
         "uplinks": {"underlay": {"device": f"packet:{pair.uplink}", "address": UNDERLAY + "1/24"}},
         "tunnel": {key: value for key, value in tunnel.items() if value is not None},
         "networks": {"vxlan1": {"segments": [{"type": "vxlan", "id": 1}]}},
-        "ports": {"a": {"network": "vxlan1", "device": "tap:a", "mac": pair.a.hwaddr}},
+        "ports": {"a": {"network": "vxlan1", "device": "tap:a", "mac": pair.a.hwaddr,
+                        "port-security": False}},
     }

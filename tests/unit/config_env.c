@@ -123,3 +123,16 @@ struct model *good_model(const json_t *document, const struct model *old)
 	ck_assert_ptr_nonnull(model);
 	return model;
 }
+
+void try_rule(const struct rule *rule, const struct model *old)
+{
+	struct problems problems = PROBLEMS_INIT;
+	json_t *document = node_with(rule->patch);
+	struct model *model = model_of(document, old, &problems);
+
+	expect_only(&problems, rule->symbol, rule->path);
+	ck_assert_uint_gt(strlen(problems.list[0].text), 20);
+	problems_free(&problems);
+	model_free(model);
+	json_decref(document);
+}

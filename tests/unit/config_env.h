@@ -29,3 +29,12 @@ void expect_only(const struct problems *problems, enum error_symbol symbol, cons
 // Fails unless there is such a problem, maybe among others.
 void expect_among(const struct problems *problems, enum error_symbol symbol, const char *path);
 void expect_none(const struct problems *problems);
+
+// A change to that node, and the one problem it must make.
+struct rule {
+	enum error_symbol symbol;
+	const char *path;
+	const char *patch; // see node_with()
+};
+
+void try_rule(const struct rule *rule, const struct model *old);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Addresses <-> text.
+// Addresses and protocols <-> text.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "net/addr.h"
+#include "net/protocol.h"
 #include "suite.h"
 
 START_TEST(mac_text)
@@ -222,6 +223,32 @@ START_TEST(prefix_network_and_broadcast)
 }
 END_TEST
 
+START_TEST(protocols_have_names_and_numbers)
+{
+	static const struct {
+		const char *text;
+		uint8_t protocol;
+	} good[] = {{"any", 0}, {"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"icmpv6", 58},
+		{"ipv6-icmp", 58}, {"sctp", 132}, {"vrrp", 112}, {"0", 0}, {"6", 6}, {"255", 255}};
+	static const char *const bad[] = {
+		"", "TCP", "tcpx", "256", "-1", "06", "1000", "6 ", "0x6"};
+	uint8_t protocol = 99;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		ck_assert_int_eq(protocol_parse(good[i].text, &protocol), 0);
+		ck_assert_uint_eq(protocol, good[i].protocol);
+	}
+	protocol = 99;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_int_eq(protocol_parse(bad[i], &protocol), -EINVAL);
+	ck_assert_uint_eq(protocol, 99);
+	ck_assert_str_eq(protocol_name(58), "icmpv6");
+	ck_assert_ptr_null(protocol_name(255));
+	for (size_t i = 0; protocol_names[i] != NULL; i++)
+		ck_assert_int_eq(protocol_parse(protocol_names[i], &protocol), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -233,6 +260,7 @@ int main(void)
 		prefix_contains,
 		prefix_overlaps,
 		prefix_network_and_broadcast,
+		protocols_have_names_and_numbers,
 	};
 
 	return suite_main("addr", tests, ARRAY_SIZE(tests));

@@ -67,6 +67,78 @@ static const struct {
 	{"uplink del u", "uplink.del {\"name\": \"u\"}"},
 	{"uplink set u vlans default gateway 192.0.2.254",
 		"uplink.set {\"gateway\": \"192.0.2.254\", \"name\": \"u\", \"vlans\": null}"},
+	// security groups; a list that is empty is "none"
+	{"security-group add web", "security-group.add {\"name\": \"web\"}"},
+	{"security-group add web stateful off members 10.0.0.1,10.1.0.0/16 members 2001:db8::1",
+		"security-group.add {\"members\": [\"10.0.0.1\", \"10.1.0.0/16\", "
+		"\"2001:db8::1\"], \"name\": \"web\", \"stateful\": false}"},
+	{"security-group set default rules default stateful on",
+		"security-group.set {\"name\": \"default\", \"rules\": null, \"stateful\": true}"},
+	{"security-group set web rules none members none",
+		"security-group.set {\"members\": [], \"name\": \"web\", \"rules\": []}"},
+	{"security-group set web rules [{\"direction\":\"egress\"}]",
+		"security-group.set {\"name\": \"web\", \"rules\": [{\"direction\": \"egress\"}]}"},
+	{"security-group del web", "security-group.del {\"name\": \"web\"}"},
+	{"security-group show stateful false", "security-group.list {\"stateful\": false}"},
+	{"security-group", "security-group.list {}"},
+	// rules: words that belong to one key need no key
+	{"security-group rule add web ingress tcp ports 22",
+		"rule.add {\"direction\": \"ingress\", \"group\": \"web\", \"ports\": \"22\", "
+		"\"protocol\": \"tcp\"}"},
+	{"security-group rule add default direction egress ethertype ipv6 protocol 200 "
+	 "remote-prefix 2001:db8::/32",
+		"rule.add {\"direction\": \"egress\", \"ethertype\": \"ipv6\", "
+		"\"group\": \"default\", \"protocol\": \"200\", "
+		"\"remote-prefix\": \"2001:db8::/32\"}"},
+	{"security-group rule del web ingress ipv4 icmp icmp-type 8 icmp-code any remote-group "
+	 "default",
+		"rule.del {\"direction\": \"ingress\", \"ethertype\": \"ipv4\", "
+		"\"group\": \"web\", \"icmp-code\": \"any\", \"icmp-type\": 8, "
+		"\"protocol\": \"icmp\", \"remote-group\": \"default\"}"},
+	{"sec r a web egress udplite ports 1000-2000",
+		"rule.add {\"direction\": \"egress\", \"group\": \"web\", "
+		"\"ports\": \"1000-2000\", \"protocol\": \"udplite\"}"},
+	// what filters a port; the group default is the default
+	{"port set p security-groups default", "port.set {\"name\": \"p\", \"security-groups\": "
+					       "null}"},
+	{"port add p network n device tap:p security-groups default",
+		"port.add {\"device\": \"tap:p\", \"name\": \"p\", \"network\": \"n\", "
+		"\"security-groups\": [\"default\"]}"},
+	{"port set p security-groups default,ssh security-groups web",
+		"port.set {\"name\": \"p\", \"security-groups\": [\"default\", \"ssh\", "
+		"\"web\"]}"},
+	{"port set p port-security off security-groups none",
+		"port.set {\"name\": \"p\", \"port-security\": false, "
+		"\"security-groups\": []}"},
+	{"port set p allowed-address-pairs 10.0.0.5,10.0.0.0/24@fa:16:3e:00:00:05,::/0",
+		"port.set {\"allowed-address-pairs\": [{\"address\": \"10.0.0.5\"}, "
+		"{\"address\": \"10.0.0.0/24\", \"mac\": \"fa:16:3e:00:00:05\"}, "
+		"{\"address\": \"::/0\"}], \"name\": \"p\"}"},
+	{"port set p allowed-address-pairs [{\"address\":\"10.0.0.5\"}]",
+		"port.set {\"allowed-address-pairs\": [{\"address\": \"10.0.0.5\"}], "
+		"\"name\": \"p\"}"},
+	{"port set p allowed-address-pairs none",
+		"port.set {\"allowed-address-pairs\": [], \"name\": \"p\"}"},
+	{"port set p allowed-address-pairs default",
+		"port.set {\"allowed-address-pairs\": null, \"name\": \"p\"}"},
+	{"port show web chains", "port.chains {\"name\": \"web\"}"},
+	{"port show chains", "port.list {\"name\": \"chains\"}"},
+	{"network set n arp-probes drop",
+		"network.set {\"arp-probes\": \"drop\", \"name\": \"n\"}"},
+	// sessions
+	{"sessions show", "sessions.list {}"},
+	{"sessions set udp 120 limit 262144 tcp-established default",
+		"sessions.set {\"limit\": 262144, \"tcp-established\": null, \"udp\": 120}"},
+	{"session show", "session.list {\"limit\": 10000}"},
+	{"session", "session.list {\"limit\": 10000}"},
+	{"session show network n port p ipv4 tcp address 10.0.0.0/8 l4-port 22 state established "
+	 "limit 5",
+		"session.list {\"address\": \"10.0.0.0/8\", \"ethertype\": \"ipv4\", "
+		"\"l4-port\": 22, \"limit\": 5, \"network\": \"n\", \"port\": \"p\", "
+		"\"protocol\": \"tcp\", \"state\": \"established\"}"},
+	{"session flush", "session.flush {}"},
+	{"session flush port web protocol 50",
+		"session.flush {\"port\": \"web\", \"protocol\": \"50\"}"},
 	// objects of which there is one
 	{"tunnel set uplink u ttl auto tos inherit udp-checksum false port 4789 mode both",
 		"tunnel.set {\"mode\": \"both\", \"port\": 4789, \"tos\": \"inherit\", "
@@ -126,9 +198,9 @@ static const struct {
 	const char *line, *err;
 } mistakes[] = {
 	{"prot show", "weft: there is no object 'prot'; did you mean 'port'?\n"},
-	{"xyzzy",
-		"weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
-		"network, port, fdb, config, stats, drops, audit, status, batch, complete, help\n"},
+	{"xyzzy", "weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
+		  "network, security-group, port, fdb, session, sessions, config, stats, drops, "
+		  "audit, status, batch, complete, help\n"},
 	{"st", "weft: 'st' is short for more than one object: stats, status\n"},
 	{"-j network", "weft: '-j' is no object; options stand first: weft [-j] [-s SOCKET] "
 		       "OBJECT ...\n"},
@@ -163,6 +235,47 @@ static const struct {
 	{"network set x", "weft: network set: nothing to set: KEY VALUE is missing\n"},
 	{"network del", "weft: network del: NAME is missing\n"},
 	{"network del x y", "weft: network del: 'y' is one word too many\n"},
+	{"security-group rule", "weft: security-group: rule: a verb is missing: add or del\n"},
+	{"security-group rule ad web ingress tcp prots 22",
+		"weft: security-group rule add: there is no key 'prots'; did you mean 'ports'?\n"},
+	{"security-group rule set web ingress",
+		"weft: security-group: there is no verb 'set'; there are: add, del\n"},
+	{"security-group rul", "weft: security-group: rule: a verb is missing: add or del\n"},
+	{"security-group rule add web tcp",
+		"weft: security-group rule add: direction is missing\n"},
+	{"security-group rule add web ingress tcp udp",
+		"weft: security-group rule add: protocol: given twice\n"},
+	{"security-group rule add web ingress protocol tpc",
+		"weft: security-group rule add: protocol: 'tpc' is not an IP protocol such as "
+		"\"tcp\", or its number from 0 to 255; did you mean 'tcp'?\n"},
+	{"security-group rule add web ingress tcp ports ssh",
+		"weft: security-group rule add: ports: 'ssh' is not an integer from 1 to 65535 or "
+		"a range such as \"1000-2000\"\n"},
+	{"security-group add web members web1",
+		"weft: security-group add: members: 'web1' is not a list of addresses and prefixes "
+		"such as 192.0.2.1,198.51.100.0/24\n"},
+	{"security-group set web rules all",
+		"weft: security-group set: rules: 'all' is not an array of objects\n"},
+	{"port set p allowed-address-pairs 10.0.0.5/fa:16:3e:00:00:05",
+		"weft: port set: allowed-address-pairs: '10.0.0.5/fa:16:3e:00:00:05' is not a list "
+		"of ADDRESS[/LENGTH][@MAC]\n"},
+	{"port set p allowed-address-pairs 10.0.0.5@", "weft: port set: allowed-address-pairs: "
+						       "'10.0.0.5@' is not a list of "
+						       "ADDRESS[/LENGTH][@MAC]\n"},
+	{"port set p allowed-address-pairs 10.0.0.5,",
+		"weft: port set: allowed-address-pairs: '10.0.0.5,' is not a list of "
+		"ADDRESS[/LENGTH][@MAC]\n"},
+	{"port show network n chains",
+		"weft: port show: chains are shown of one port: port show NAME chains\n"},
+	{"session flush limit 5",
+		"weft: session flush: there is no key 'limit'; there are: network, port, "
+		"ethertype, ipv4, ipv6, protocol, any, tcp, udp, icmp, icmpv6, ipv6-icmp, sctp, "
+		"udplite, dccp, esp, ah, gre, igmp, vrrp, ipip, ipv6-encap, ospf, pim, pgm, rsvp, "
+		"egp, l2tp, address, l4-port, state\n"},
+	{"session show state open",
+		"weft: session show: state: 'open' is not \"unreplied\", \"replied\", \"stream\", "
+		"\"syn-sent\", \"syn-received\", \"established\", \"fin-wait\", \"close-wait\", "
+		"\"last-ack\", \"time-wait\" or \"close\"\n"},
 	{"port add p device tap:p", "weft: port add: network is missing\n"},
 	{"port add p network n device tap:p vlan default",
 		"weft: port add: vlan: 'default' is not an integer from 1 to 4094\n"},

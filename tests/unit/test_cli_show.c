@@ -79,6 +79,113 @@ static const struct {
 		"n        fa:16:3e:00:00:01  static       -  port web\n"
 		"the first 1 entries; choose by network, port or mac, or see more with limit "
 		"(at most 65536)\n"},
+	{"security-group show",
+		"[{\"name\": \"default\", \"stateful\": true, \"rules\": [{}, {}, {}, {}], "
+		"\"members\": [], \"state\": {\"ports\": 3}}, {\"name\": \"web\", "
+		"\"stateful\": false, \"rules\": [], \"members\": [\"10.0.0.1\", "
+		"\"10.1.0.0/16\"], \"state\": {\"ports\": 0}}]",
+		"NAME     STATEFUL  RULES  PORTS  MEMBERS\n"
+		"default  yes           4      3  -\n"
+		"web      no            0      0  10.0.0.1,10.1.0.0/16\n"},
+	{"security-group show web",
+		"[{\"name\": \"web\", \"stateful\": true, \"members\": [], \"rules\": ["
+		"{\"direction\": \"ingress\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
+		"\"ports\": \"22\", \"icmp-type\": \"any\", \"remote-prefix\": \"10.0.0.0/8\"}, "
+		"{\"direction\": \"ingress\", \"ethertype\": \"ipv4\", \"protocol\": \"icmp\", "
+		"\"icmp-type\": 8, \"icmp-code\": 0, \"remote-group\": \"default\"}, "
+		"{\"direction\": \"egress\", \"ethertype\": \"ipv6\", \"protocol\": \"icmpv6\", "
+		"\"icmp-type\": 128, \"icmp-code\": \"any\"}, "
+		"{\"direction\": \"egress\", \"ethertype\": \"ipv6\", \"protocol\": 253}], "
+		"\"state\": {\"ports\": 1}}]",
+		"name      web\n"
+		"stateful  true\n"
+		"rules     4\n"
+		"members   -\n"
+		"ports     1  (state)\n"
+		"\n"
+		"DIRECTION  ETHERTYPE  PROTOCOL  PORTS/ICMP     REMOTE\n"
+		"ingress    ipv4       tcp       22             10.0.0.0/8\n"
+		"ingress    ipv4       icmp      type 8 code 0  group default\n"
+		"egress     ipv6       icmpv6    type 128       -\n"
+		"egress     ipv6       253       -              -\n"},
+	{"port show p",
+		"[{\"name\": \"p\", \"network\": \"n\", \"device\": \"tap:p\", "
+		"\"port-security\": true, \"security-groups\": [\"default\", \"web\"], "
+		"\"allowed-address-pairs\": [{\"address\": \"10.0.0.5\", "
+		"\"mac\": \"fa:16:3e:00:00:05\"}, {\"address\": \"10.1.0.0/16\"}]}]",
+		"name                   p\n"
+		"network                n\n"
+		"device                 tap:p\n"
+		"vlan                   the whole device  (default)\n"
+		"mac                    fa:16:3e and three random octets  (default)\n"
+		"addresses              -\n"
+		"admin-state            up  (default)\n"
+		"vlan-transparent       false  (default)\n"
+		"fdb-limit              the network's  (default)\n"
+		"owner                  -\n"
+		"port-security          true\n"
+		"security-groups        default,web\n"
+		"allowed-address-pairs  10.0.0.5@fa:16:3e:00:00:05,10.1.0.0/16\n"},
+	{"port show web chains",
+		"{\"port\": \"web\", \"filtered\": true, \"chains\": [{\"name\": "
+		"\"neutron-linuxbri-i145db8f2-c\", \"ethertype\": \"ipv4\", \"references\": 1, "
+		"\"rows\": [{\"packets\": 1298, \"bytes\": 118000, \"target\": \"RETURN\", "
+		"\"protocol\": \"all\", \"source\": \"0.0.0.0/0\", \"destination\": "
+		"\"0.0.0.0/0\", \"match\": \"state RELATED,ESTABLISHED\", \"comment\": "
+		"\"Known.\"}, {\"packets\": 2, \"bytes\": 730, \"target\": \"RETURN\", "
+		"\"protocol\": \"udp\", \"source\": \"0.0.0.0/0\", \"destination\": "
+		"\"172.16.1.33\", \"match\": \"udp spt:67 dpt:68\"}, {\"packets\": 10000000, "
+		"\"bytes\": 123456789012, \"target\": \"neutron-linuxbri-sg-fallback\", "
+		"\"protocol\": \"all\", \"source\": \"0.0.0.0/0\", \"destination\": "
+		"\"0.0.0.0/0\", \"comment\": \"Send unmatched traffic to the fallback chain.\"}]}, "
+		"{\"name\": \"neutron-linuxbri-o145db8f2-c\", \"ethertype\": \"ipv6\", "
+		"\"references\": 2, \"rows\": []}]}",
+		"Chain neutron-linuxbri-i145db8f2-c (ipv4, 1 reference)\n"
+		" pkts bytes target     prot opt in     out     source               "
+		"destination\n"
+		" 1298  118K RETURN     all  --  *      *       0.0.0.0/0            0.0.0.0/0     "
+		" "
+		"      state RELATED,ESTABLISHED /* Known. */\n"
+		"    2   730 RETURN     udp  --  *      *       0.0.0.0/0            172.16.1.33   "
+		" "
+		"      udp spt:67 dpt:68\n"
+		"  10M  123G neutron-linuxbri-sg-fallback  all  --  *      *       0.0.0.0/0       "
+		" "
+		"    0.0.0.0/0            /* Send unmatched traffic to the fallback chain. */\n"
+		"\n"
+		"Chain neutron-linuxbri-o145db8f2-c (ipv6, 2 references)\n"
+		" pkts bytes target     prot opt in     out     source               "
+		"destination\n"},
+	{"port show open chains", "{\"port\": \"open\", \"filtered\": false, \"chains\": []}",
+		"port open is not filtered\n"},
+	{"session show",
+		"[{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
+		"\"state\": \"established\", \"source\": \"10.0.0.1\", \"source-port\": 40000, "
+		"\"destination\": \"10.0.0.2\", \"destination-port\": 22, \"from\": \"port web\", "
+		"\"replied\": true, \"age\": 9, \"idle\": 3, \"expires\": 431997}, "
+		"{\"network\": \"n\", \"ethertype\": \"ipv6\", \"protocol\": \"udp\", "
+		"\"state\": \"unreplied\", \"source\": \"2001:db8::1\", \"source-port\": 53, "
+		"\"destination\": \"2001:db8::2\", \"destination-port\": 53, \"from\": "
+		"\"vxlan.1\", \"idle\": 0, \"expires\": 30}, "
+		"{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": 253, "
+		"\"state\": \"replied\", \"source\": \"10.0.0.1\", \"destination\": "
+		"\"10.0.0.2\", \"from\": \"port web\", \"idle\": 0, \"expires\": 600}]",
+		"NETWORK  PROTOCOL  STATE        IDLE(s)  EXPIRES(s)  SOURCE            "
+		"DESTINATION       FROM\n"
+		"n        tcp       established        3      431997  10.0.0.1:40000    "
+		"10.0.0.2:22       port web\n"
+		"n        udp       unreplied          0          30  [2001:db8::1]:53  "
+		"[2001:db8::2]:53  vxlan.1\n"
+		"n        253       replied            0         600  10.0.0.1          10.0.0.2 "
+		"         port web\n"},
+	{"session show", "[]", ""},
+	{"session show limit 1",
+		"[{\"network\": \"n\", \"protocol\": \"icmp\", \"state\": \"unreplied\"}]",
+		"NETWORK  PROTOCOL  STATE      IDLE(s)  EXPIRES(s)  SOURCE  DESTINATION  FROM\n"
+		"n        icmp      unreplied        -           -  -       -            -\n"
+		"the first 1 sessions; choose by network, port, protocol or address, or see more "
+		"with limit (at most 65536)\n"},
+	{"session flush", "{\"flushed\": 7}", "7 sessions flushed\n"},
 	{"fdb flush", "{\"flushed\": 42}", "42 learned entries flushed\n"},
 	{"network add n vxlan 1", "{\"name\": \"n\"}", ""},
 	{"config diff -", "{\"changes\": [\"del uplink x\", \"add network n\"]}",
@@ -455,6 +562,14 @@ static const struct {
 	{"complete port add x network ''", "[{\"name\": \"n\"}]", "n\n"},
 	{"complete drops a", NULL, "all\n"},
 	{"complete drops all -", NULL, "-w\n-n\n"},
+	{"complete security-group ''", NULL, "show\nadd\nset\ndel\nrule\nhelp\n"},
+	{"complete security-group rule ''", NULL, "add\ndel\n"},
+	{"complete security-group rule add web ingress t", NULL, "tcp\n"},
+	{"complete security-group rule add web ingress tcp ports 22 rem", NULL,
+		"remote-prefix\nremote-group\n"},
+	{"complete security-group rule add w", "[{\"name\": \"web\"}, {\"name\": \"x\"}]", "web\n"},
+	{"complete port set p security-groups web,d",
+		"[{\"name\": \"web\"}, {\"name\": \"default\"}]", "web,default\n"},
 	{"complete help tu", NULL, "tunnel\n"},
 	{"complete nonsense ''", NULL, ""},
 	{"complete fdb add fa:16:3e:00:00:01 ''", NULL, "network\nremote\nport\nuplink\n"},

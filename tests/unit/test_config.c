@@ -62,14 +62,13 @@ END_TEST
 // Kinds that this version does not have are named one by one; the rest is read.
 START_TEST(kinds_of_later_versions_are_named)
 {
-	static const char *const paths[] = {"subnets", "routers", "security-groups", "floating-ips",
-		"ports.vxlan1-1.security-groups"};
+	static const char *const paths[] = {
+		"subnets", "routers", "floating-ips", "ports.vxlan1-1.dns-name"};
 	json_t *document = node_with(
 		"{'subnets': {'vxlan1': {'network': 'vxlan1', 'cidr': '172.16.1.0/24'}},"
-		" 'security-groups': {'ssh': {'rules': []}},"
 		" 'routers': {'r': {'interfaces': ['vxlan1', 'vxlan2']}},"
 		" 'floating-ips': {'10.1.0.50': {'network': 'inside', 'port': 'vxlan1-1'}},"
-		" 'ports': {'vxlan1-1': {'security-groups': ['default', 'ssh']}}}");
+		" 'ports': {'vxlan1-1': {'dns-name': 'web'}}}");
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = model_of(document, NULL, &problems);
 
@@ -434,11 +433,25 @@ static const char *const all_keys =
 	" 'networks': {'n': {'segments': [{'type': 'vlan', 'uplink': 'u', 'id': 5}], 'mtu': 1300,"
 	"   'admin-state': 'down', 'shared': true, 'external': true, 'owner': 'blue',"
 	"   'unknown-unicast': 'drop', 'other-ethertypes': 'drop', 'vlan-transparent': true,"
-	"   'fdb-limit': 1, 'ageing': 1000000, 'remotes': ['10.0.0.4']}},"
+	"   'arp-probes': 'drop', 'fdb-limit': 1, 'ageing': 1000000, 'remotes': ['10.0.0.4']}},"
+	" 'security-groups': {'g': {'stateful': false, 'members': ['10.0.0.7', '10.2.0.0/16'],"
+	"   'rules': [{'direction': 'egress', 'ethertype': 'ipv6', 'protocol': 'tcp',"
+	"     'ports': '1000-2000', 'remote-prefix': '::/0'},"
+	"     {'direction': 'ingress', 'protocol': 'icmp', 'icmp-type': 0, 'icmp-code': 255,"
+	"     'remote-group': 'g'}, {'direction': 'ingress', 'protocol': 200,"
+	"     'remote-prefix': '10.0.0.9'}, {'direction': 'ingress', 'protocol': 'udp',"
+	"     'ports': '53', 'remote-prefix': '10.0.0.0/8'}]}},"
 	" 'ports': {'p': {'network': 'n', 'device': 'tap:p', 'vlan': 9,"
 	"   'mac': '02:00:00:00:00:01', 'addresses': ['10.1.0.1', '2001:db8::1'],"
-	"   'admin-state': 'down', 'vlan-transparent': true, 'fdb-limit': 16, 'owner': 'red'}},"
-	" 'fdb': {'n/02:00:00:00:00:02': {'remote': '10.0.0.3', 'port': 'p', 'uplink': 'u'}}}";
+	"   'admin-state': 'down', 'vlan-transparent': true, 'fdb-limit': 16, 'owner': 'red',"
+	"   'port-security': false, 'security-groups': ['g', 'default'],"
+	"   'allowed-address-pairs': [{'address': '10.1.0.2'}, {'address': '::/0'},"
+	"     {'address': '10.3.0.0/16', 'mac': '02:00:00:00:00:07'}]}},"
+	" 'fdb': {'n/02:00:00:00:00:02': {'remote': '10.0.0.3', 'port': 'p', 'uplink': 'u'}},"
+	" 'sessions': {'limit': 1, 'port-quota': 2, 'tcp-syn-sent': 3, 'tcp-syn-received': 4,"
+	"   'tcp-established': 5, 'tcp-fin-wait': 6, 'tcp-close-wait': 7, 'tcp-last-ack': 8,"
+	"   'tcp-time-wait': 9, 'tcp-close': 11, 'tcp-unacknowledged': 12, 'udp': 13,"
+	"   'udp-stream': 14, 'icmp': 15, 'other': 16}}";
 
 static void expect_all_keys(const struct object_def *def, const json_t *object)
 {
@@ -484,11 +497,14 @@ START_TEST(full_objects_decode_again)
 			const void *object = model_object_at(model, *def, i);
 			json_t *full = config_encode_object_full(*def, object);
 
-			if ((*def)->single)
+			if ((*def)->single) {
 				json_object_set_new(document, (*def)->key, full);
-			else
-				json_object_set_new(json_object_get(document, (*def)->key),
-					*(const char *const *)object, full);
+				continue;
+			}
+			if (json_object_get(document, (*def)->key) == NULL)
+				json_object_set_new(document, (*def)->key, json_object());
+			json_object_set_new(json_object_get(document, (*def)->key),
+				*(const char *const *)object, full);
 		}
 	}
 	next = good_model(document, model);

@@ -246,7 +246,7 @@ START_TEST(words_and_values)
 		{"network", "mtu", "1400", "1400"},
 		{"network", "mtu", "-1", "-1"},
 		{"network", "mtu", "1-2", "'1-2'"},
-		{"network", "mtu", "default", "null"},
+		{"network", "owner", "default", "'default'"},
 		{"network", "shared", "true", "true"},
 		{"network", "shared", "false", "false"},
 		{"network", "shared", "maybe", "'maybe'"},
@@ -255,7 +255,7 @@ START_TEST(words_and_values)
 		{"tunnel", "mode", "both", "'both'"},
 		{"tunnel", "vnis", "1-10,20", "'1-10,20'"},
 		{"tunnel", "remotes", "192.0.2.1,192.0.2.2", "['192.0.2.1', '192.0.2.2']"},
-		{"tunnel", "remotes", "", "[]"},
+		{"tunnel", "remotes", "none", "[]"},
 		{"network", "segments", "[{\"type\":\"flat\",\"uplink\":\"u\"}]",
 			"[{'type': 'flat', 'uplink': 'u'}]"},
 		{"network", "segments", "flat", "'flat'"},
@@ -266,7 +266,7 @@ START_TEST(words_and_values)
 			object_field(object_def_by_kind(cases[i].kind), cases[i].key);
 		json_t *value = config_value_from_word(field, cases[i].word);
 		json_t *expected = json_of(cases[i].value);
-		char *word = config_value_to_word(value);
+		char *word = config_value_to_word(field, value);
 
 		ck_assert_msg(json_equal(value, expected), "%s %s", cases[i].key, cases[i].word);
 		ck_assert_str_eq(word, cases[i].word);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// weft session: connections that the filters of ports track. Their bounds and time-outs are the
+// object "sessions".
+
+#include <string.h>
+
+#include "base/util.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "net/protocol.h"
+
+// The daemon makes no longer lists; without a key for it a terminal's worth is asked for.
+#define SHOW_DEFAULT 10000
+#define SHOW_MAX     65536
+
+static const char *const ethertypes[] = {"ipv4", "ipv6", NULL};
+static const char *const states[] = {"unreplied", "replied", "stream", "syn-sent", "syn-received",
+	"established", "fin-wait", "close-wait", "last-ack", "time-wait", "close", NULL};
+
+static const struct field filter_keys[] = {
+	{.name = "network", .type = FIELD_NAME, .ref = "network", .help = "only on this network"},
+	{.name = "port",
+		.type = FIELD_NAME,
+		.ref = "port",
+		.help = "only those that this port opened or that were opened to it"},
+	{.name = "ethertype",
+		.type = FIELD_ENUM,
+		.flags = FIELD_ALONE,
+		.words = ethertypes,
+		.help = "only of this IP version"},
+	{.name = "protocol",
+		.type = FIELD_PROTOCOL,
+		.flags = FIELD_ALONE,
+		.words = protocol_names,
+		.help = "only of this IP protocol"},
+	{.name = "address",
+		.type = FIELD_PREFIX,
+		.flags = FIELD_HOST_OK,
+		.help = "only with this address, or one of this prefix, at either end"},
+	{.name = "l4-port",
+		.type = FIELD_UINT,
+		.min = 1,
+		.max = UINT16_MAX,
+		.help = "only with this TCP or UDP port at either end"},
+	{.name = "state", .type = FIELD_ENUM, .words = states, .help = "only in this state"},
+	{.name = "limit",
+		.type = FIELD_UINT,
+		.min = 1,
+		.max = SHOW_MAX,
+		.help = "most sessions shown"},
+};
+#define N_FLUSH_KEYS (ARRAY_SIZE(filter_keys) - 1) // all but the limit
+
+// "172.16.1.33:40000", "[2001:db8::1]:53", or the address alone.
+static void endpoint_cell(const json_t *session, const char *end, char text[CELL_LEN])
+{
+	const char *address = json_string_value(json_object_get(session, end));
+	bool bracket = address != NULL && strchr(address, ':') != NULL;
+	char key[32];
+	const json_t *port;
+
+	snprintf(key, sizeof(key), "%s-port", end);
+	port = json_object_get(session, key);
+	if (address == NULL || port == NULL)
+		table_cell(json_object_get(session, end), text);
+	else
+		snprintf(text, CELL_LEN, "%s%s%s:%" JSON_INTEGER_FORMAT, bracket ? "[" : "",
+			address, bracket ? "]" : "", json_integer_value(port));
+}
+
+static void source_cell(const json_t *session, char text[CELL_LEN])
+{
+	endpoint_cell(session, "source", text);
+}
+
+static void destination_cell(const json_t *session, char text[CELL_LEN])
+{
+	endpoint_cell(session, "destination", text);
+}
+
+static void table_show(struct cli *cli, const json_t *result, size_t limit)
+{
+	static const struct column columns[] = {
+		{.title = "NETWORK", .path = "network"},
+		{.title = "PROTOCOL", .path = "protocol"},
+		{.title = "STATE", .path = "state"},
+		{.title = "IDLE(s)", .path = "idle", .number = true},
+		{.title = "EXPIRES(s)", .path = "expires", .number = true},
+		{.title = "SOURCE", .format = source_cell},
+		{.title = "DESTINATION", .format = destination_cell},
+		{.title = "FROM", .path = "from"},
+	};
+
+	table_print(cli, columns, ARRAY_SIZE(columns), result);
+	if (json_array_size(result) == limit)
+		fprintf(cli->out,
+			"the first %zu sessions; choose by network, port, protocol or address, or "
+			"see more with limit (at most %d)\n",
+			limit, SHOW_MAX);
+}
+
+static int session_show(struct cli *cli, const struct request *request)
+{
+	json_t *result;
+	size_t limit;
+	int rc;
+
+	if (json_object_get(request->params, "limit") == NULL)
+		json_object_set_new(request->params, "limit", json_integer(SHOW_DEFAULT));
+	limit = (size_t)json_integer_value(json_object_get(request->params, "limit"));
+	rc = cli_call(cli, "session.list", json_incref(request->params), &result);
+	if (rc == CLI_OK && cli->json)
+		cli_print_json(cli, result);
+	else if (rc == CLI_OK)
+		table_show(cli, result, limit);
+	json_decref(result);
+	return rc;
+}
+
+static void flushed_show(struct cli *cli, const json_t *result)
+{
+	fprintf(cli->out, "%" JSON_INTEGER_FORMAT " sessions flushed\n",
+		json_integer_value(json_object_get(result, "flushed")));
+}
+
+static int session_flush(struct cli *cli, const struct request *request)
+{
+	return cli_request(cli, "session.flush", json_incref(request->params), flushed_show);
+}
+
+const struct verb session_verbs[] = {
+	{.name = "show",
+		.keys = filter_keys,
+		.n_keys = ARRAY_SIZE(filter_keys),
+		.run = session_show,
+		.help = "all, or those with the values given"},
+	{.name = "flush",
+		.keys = filter_keys,
+		.n_keys = N_FLUSH_KEYS,
+		.run = session_flush,
+		.help = "forget all, or those with the values given; what goes on is judged anew"},
+};

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connection tracking: which state a packet has for the rules of a security group. The states are
+// those of Linux nf_conntrack.
+//
+// track_lookup() judges a packet by the session table and notes what it means for a session that is
+// there; it makes none. track_confirm() makes the session of a NEW packet that survived every
+// filter and leaves, so that a dropped packet leaves nothing behind. Both read the packet's bytes
+// anew and keep nothing, so that stages may drop and copy in between.
+//
+// A packet may change the state of a session that its sender has nothing to do with: check its
+// source address (E2) before it is tracked.
+//
+// Two packets of one new flow in one burst are both NEW, whatever they are, since the first has
+// not left yet when the second is looked up.
+
+#pragma once
+
+#include "pipeline/inet.h"
+#include "tables/session.h"
+
+enum track_state {
+	TRACK_NONE, // not looked at, or a later fragment: as its first one
+	TRACK_NEW,
+	TRACK_ESTABLISHED,
+	TRACK_RELATED, // an ICMP error about a session
+	TRACK_INVALID,
+	TRACK_UNTRACKED, // neighbour discovery, router discovery and MLD: as if stateless
+};
+
+// What a worker tracks with.
+struct tracker {
+	struct session_table *sessions;
+	unsigned worker;
+	uint32_t now_s; // tables_now_s()
+};
+
+struct track_packet {
+	// by the caller
+	struct inet ip;	    // of inet_read()
+	uint16_t zone;	    // network
+	bool checksum_good; // the driver says that the L4 checksum is right
+	// answers
+	bool reply;	  // it goes to the originator of its session
+	uint8_t state;	  // enum track_state
+	uint32_t session; // id; 0: none (yet). RELATED: that of the flow it is about
+	// between the passes of track_lookup()
+	uint32_t slots;
+	struct session_tuple tuple;
+};
+
+// Fills in the answers for a burst of packets.
+void track_lookup(const struct tracker *tracker, struct track_packet *packets, unsigned n);
+
+// Makes the session of a packet that track_lookup() called NEW without one. It came in by the
+// attachment `in`; `owner` is the attachment whose quota pays: the filtered port that it came from,
+// else the one that it goes to. Sets packet->session; the caller's copy of the packet needs `ip`
+// and `zone` only. -ENOSPC: ct_full.
+int track_confirm(
+	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner);

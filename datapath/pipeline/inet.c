@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include <rte_branch_prediction.h>
+
+#include "net/headers.h"
+#include "pipeline/inet.h"
+#include "pipeline/sum.h"
+
+#define MAX_EXTENSIONS 8 // of IPv6; a real packet has two or three
+
+// Extension headers of IPv6, by their number.
+enum {
+	IP6_HOP_BY_HOP = 0,
+	IP6_ROUTING = 43,
+	IP6_AUTHENTICATION = 51,
+	IP6_DESTINATION = 60,
+};
+
+bool inet_has_ports(uint8_t protocol)
+{
+	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
+	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP ||
+	       protocol == IP_PROTOCOL_UDPLITE;
+}
+
+static void read_ports(struct inet *ip)
+{
+	if (ip->fragment == INET_LATER || ip->l4_len < 4 || !inet_has_ports(ip->protocol))
+		return;
+	ip->source_port = load_be16(ip->l4);
+	ip->destination_port = load_be16(ip->l4 + 2);
+}
+
+// ---- IPv4 -------------------------------------------------------------------------------------
+
+static unsigned ip4_header_len(const uint8_t *l3)
+{
+	return (l3[0] & 0xf) * 4u;
+}
+
+static enum inet_fragment ip4_fragment(const uint8_t *l3)
+{
+	uint16_t word = load_be16(l3 + 6);
+
+	if (word & IPV4_OFFSET_MASK)
+		return INET_LATER;
+	return word & IPV4_MF ? INET_FIRST : INET_WHOLE;
+}
+
+// The header is there.
+static void ip4_fill(struct inet *ip, const uint8_t *l3, uint16_t len)
+{
+	unsigned header_len = ip4_header_len(l3);
+
+	*ip = (struct inet){
+		.l3 = l3,
+		.l4 = l3 + header_len,
+		.source = l3 + 12,
+		.destination = l3 + 16,
+		.l3_len = len,
+		.l4_len = (uint16_t)(len - header_len),
+		.family = 4,
+		.protocol = l3[9],
+		.fragment = ip4_fragment(l3),
+	};
+	read_ports(ip);
+}
+
+static bool ip4_header_fits(const uint8_t *l3, uint16_t available)
+{
+	return available >= IP4_LEN && l3[0] >> 4 == 4 && ip4_header_len(l3) >= IP4_LEN &&
+	       ip4_header_len(l3) <= available;
+}
+
+static enum drop_reason ip4_read(struct inet *ip, const uint8_t *l3, uint16_t available)
+{
+	if (!ip4_header_fits(l3, available))
+		return DROP_IP4_MALFORMED;
+	unsigned header_len = ip4_header_len(l3);
+	uint16_t total_len = load_be16(l3 + 2);
+
+	if (total_len < header_len || total_len > available)
+		return DROP_IP4_MALFORMED;
+	if (sum_fold(sum_words(l3, header_len / 4)) != 0xffff)
+		return DROP_IP4_CSUM;
+	ip4_fill(ip, l3, total_len);
+	return INET_OK;
+}
+
+// ---- IPv6 -------------------------------------------------------------------------------------
+
+// Length of an extension header of which 8 bytes are there; 0: it is none.
+static unsigned extension_len(uint8_t next, const uint8_t *header)
+{
+	switch (next) {
+	case IP6_HOP_BY_HOP:
+	case IP6_ROUTING:
+	case IP6_DESTINATION:
+		return (header[1] + 1u) * 8;
+	case IP6_AUTHENTICATION:
+		return (header[1] + 2u) * 4;
+	case IP6_FRAGMENT:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+bool inet_is_extension(uint8_t next)
+{
+	static const uint8_t any[8];
+
+	return extension_len(next, any) != 0;
+}
+
+// An offset of 0 and no more to come is a whole packet all the same (RFC 6946).
+static enum inet_fragment ip6_fragment(const uint8_t *header)
+{
+	uint16_t word = load_be16(header + 2);
+
+	if (word & 0xfff8)
+		return INET_LATER;
+	return word & 1 ? INET_FIRST : INET_WHOLE;
+}
+
+// Goes along the extension headers to what they lead to.
+static bool ip6_walk(struct inet *ip)
+{
+	for (unsigned i = 0; inet_is_extension(ip->protocol); i++) {
+		if (i == MAX_EXTENSIONS || ip->l4_len < 8)
+			return false;
+		unsigned len = extension_len(ip->protocol, ip->l4);
+
+		if (len > ip->l4_len)
+			return false;
+		if (ip->protocol == IP6_FRAGMENT) {
+			if (ip->fragment_header != NULL)
+				return false; // fragments of a fragment are nobody's
+			ip->fragment_header = ip->l4;
+			ip->fragment = ip6_fragment(ip->l4);
+		}
+		ip->protocol = ip->l4[0];
+		ip->l4 += len;
+		ip->l4_len -= len;
+		if (ip->fragment == INET_LATER)
+			break;
+	}
+	return true;
+}
+
+static bool ip6_fill(struct inet *ip, const uint8_t *l3, uint16_t len)
+{
+	*ip = (struct inet){
+		.l3 = l3,
+		.l4 = l3 + IP6_LEN,
+		.source = l3 + 8,
+		.destination = l3 + 24,
+		.l3_len = len,
+		.l4_len = (uint16_t)(len - IP6_LEN),
+		.family = 6,
+		.protocol = l3[6],
+		.fragment = INET_WHOLE,
+	};
+	if (!ip6_walk(ip))
+		return false;
+	read_ports(ip);
+	return true;
+}
+
+static enum drop_reason ip6_read(struct inet *ip, const uint8_t *l3, uint16_t available)
+{
+	if (available < IP6_LEN || l3[0] >> 4 != 6)
+		return DROP_IP6_MALFORMED;
+	uint16_t payload_len = load_be16(l3 + 4);
+
+	if (payload_len > available - IP6_LEN)
+		return DROP_IP6_MALFORMED;
+	if (!ip6_fill(ip, l3, IP6_LEN + payload_len))
+		return ip->fragment == INET_FIRST ? DROP_FRAG_TINY : DROP_IP6_MALFORMED;
+	return INET_OK;
+}
+
+// ---- both -------------------------------------------------------------------------------------
+
+enum drop_reason inet_read(
+	struct inet *ip, const uint8_t *l3, uint16_t available, uint16_t ethertype)
+{
+	return ethertype == ETHER_TYPE_IPV4 ? ip4_read(ip, l3, available)
+					    : ip6_read(ip, l3, available);
+}
+
+void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t l4_len)
+{
+	ip->protocol = protocol;
+	ip->l4 = l4;
+	ip->l4_len = l4_len;
+	ip->fragment = INET_FIRST;
+	read_ports(ip);
+}
+
+bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uint8_t family)
+{
+	if (family == 4) {
+		if (!ip4_header_fits(l3, available))
+			return false;
+		ip4_fill(ip, l3, available);
+	} else {
+		if (available < IP6_LEN || l3[0] >> 4 != 6 || !ip6_fill(ip, l3, available))
+			return false;
+	}
+	return ip->fragment != INET_LATER;
+}
+
+static uint64_t pseudo_header(const struct inet *ip, uint16_t len)
+{
+	uint64_t sum = (uint64_t)rte_cpu_to_be_16(len) + rte_cpu_to_be_16(ip->protocol);
+
+	if (ip->protocol == IP_PROTOCOL_ICMP)
+		return 0; // has none
+	return sum + sum_words(ip->source, ip->family == 4 ? 2 : 8);
+}
+
+static uint64_t sum_payload(const uint8_t *bytes, uint16_t len)
+{
+	uint64_t sum = sum_words(bytes, len / 4);
+	const uint8_t *tail = bytes + (len & ~3u);
+
+	if (len & 2) {
+		sum += load_16(tail);
+		tail += 2;
+	}
+	if (len & 1)
+		sum += rte_cpu_to_be_16((uint16_t)(*tail << 8));
+	return sum;
+}
+
+bool inet_checksum_right(const struct inet *ip, uint16_t len)
+{
+	unsigned offset = ip->protocol == IP_PROTOCOL_TCP ? 16 : 6; // of the field, TCP and UDP
+	bool finished_late = ip->protocol == IP_PROTOCOL_TCP || ip->protocol == IP_PROTOCOL_UDP;
+	uint64_t pseudo = pseudo_header(ip, len);
+
+	if (ip->protocol == IP_PROTOCOL_UDP && load_16(ip->l4 + offset) == 0)
+		return true;
+	if (likely(sum_fold(pseudo + sum_payload(ip->l4, len)) == 0xffff))
+		return true;
+	return finished_late && load_16(ip->l4 + offset) == sum_fold(pseudo);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where the parts of an IPv4 or IPv6 packet are, and whether its header can be true (P5). Every
+// read is bounded by what is there; nothing behind the packet's own length is looked at.
+//
+// Drops: ip4_malformed, ip4_csum, ip6_malformed; frag_tiny for a first fragment that ends within
+// the extension headers.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tables/counters.h"
+
+#define INET_OK N_DROP_REASONS // no reason to drop it
+
+#define IP6_FRAGMENT 44 // the fragment header of IPv6, as a protocol
+
+enum inet_fragment {
+	INET_WHOLE,
+	INET_FIRST, // of several; the L4 header is here, the rest of the payload is not
+	INET_LATER, // no L4 header here
+};
+
+struct inet {
+	const uint8_t *l3; // IP header
+	const uint8_t *l4; // what follows it, and the extension headers of IPv6
+	const uint8_t *source;
+	const uint8_t *destination;
+	const uint8_t *fragment_header; // of IPv6; NULL: none
+	uint16_t l3_len;		// IPv4 total length; IPv6 payload length + 40
+	uint16_t l4_len;		// bytes from l4 on that belong to the packet
+	uint16_t source_port;		// host order; 0 when not there
+	uint16_t destination_port;	// likewise
+	uint8_t family;			// 4 or 6
+	uint8_t protocol;		// of what l4 points to
+	uint8_t fragment;		// enum inet_fragment
+};
+
+// Reads a packet of which `available` bytes, padding included, are there. INET_OK or why it dies.
+// `ethertype` is that of IPv4 or IPv6.
+enum drop_reason inet_read(
+	struct inet *ip, const uint8_t *l3, uint16_t available, uint16_t ethertype);
+
+// Reads as much of a packet as an ICMP error quotes: the end may be missing. False when it can not
+// be true, or when its L4 header does not begin there.
+bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uint8_t family);
+
+// Gives a fragment without an L4 header that of the first one, or as much of it as is known.
+void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t l4_len);
+
+// Whether a number of an IPv6 "next header" is an extension header.
+bool inet_is_extension(uint8_t next);
+
+// Whether the L4 header of a protocol starts with a source and a destination port.
+bool inet_has_ports(uint8_t protocol);
+
+// Whether the checksum of a whole TCP, UDP, ICMP or ICMPv6 packet is right, or was left to hardware
+// by a kernel (it is then the sum of the pseudo header). UDP may have none. The L4 header is there
+// in full; `len`: what the checksum covers, at most ip->l4_len.
+bool inet_checksum_right(const struct inet *ip, uint16_t len);
