@@ -219,7 +219,7 @@ static const uint8_t transitions[N_SESSION_STATES][2][N_KINDS] = {
 	[TIME_WAIT]   = {{WRONG, REOPEN, WRONG,    TIME_WAIT, TIME_WAIT,   CLOSE},
 	                 {WRONG, REOPEN, PASS,     TIME_WAIT, TIME_WAIT,   CLOSE}},
 	[CLOSE]       = {{WRONG, REOPEN, WRONG,    CLOSE,     CLOSE,       CLOSE},
-	                 {WRONG, REOPEN, PASS,     CLOSE,     CLOSE,       CLOSE}},
+	                 {WRONG, WRONG,  PASS,     CLOSE,     CLOSE,       CLOSE}},
 };
 // clang-format on
 
@@ -288,6 +288,9 @@ static void complete(const struct session *s, struct segment *segment, unsigned 
 {
 	bool reset = segment->flags & FLAG_RST;
 
+	// Blocks count only toward a side that offered to take them (RFC 2018).
+	if (!(s->tcp_flags[!from] & SIDE_SACKS))
+		segment->sack = segment->ack;
 	// Some hosts set ACK in a reset but acknowledge nothing.
 	if (!(segment->flags & FLAG_ACK) || (reset && segment->ack == 0))
 		segment->ack = segment->sack = s->tcp[!from].end;
