@@ -2,7 +2,6 @@
 // Tracks a burst in three passes: read each packet and prefetch its bucket, find the candidates in
 // the buckets and prefetch the sessions, then compare and judge.
 
-#include <errno.h>
 #include <string.h>
 
 #include "net/headers.h"
@@ -345,14 +344,14 @@ static void begin_session(const struct tracker *tracker, struct session *s,
 	}
 }
 
-int track_confirm(
+bool track_confirm(
 	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner)
 {
 	struct session_table *table = tracker->sessions;
 	struct session_tuple tuple;
 
 	if (!read_tuple(&tuple, &packet->ip, packet->zone))
-		return -EINVAL;
+		return false;
 	tuple.hash = session_hash(table, &tuple.key);
 	uint32_t id = session_reserve(table, tracker->worker, owner);
 
@@ -360,7 +359,7 @@ int track_confirm(
 	// flow.
 	if (id == 0) {
 		packet->session = session_lookup(table, &tuple, tracker->now_s);
-		return packet->session != 0 ? 0 : -ENOSPC;
+		return packet->session != 0;
 	}
 	struct session *s = session_get(table, id);
 
@@ -368,10 +367,10 @@ int track_confirm(
 	begin_session(tracker, s, packet, &tuple);
 	packet->session = session_publish(table, tracker->worker, id, tuple.hash, tracker->now_s);
 	if (packet->session == 0)
-		return -ENOSPC;
+		return false;
 	// A packet of the same flow was faster: this one is a further packet of its session.
 	s = session_get(table, packet->session);
 	if (packet->session != id)
 		continue_session(tracker, s, &packet->ip, flows_back(s, &tuple));
-	return 0;
+	return true;
 }

@@ -54,6 +54,6 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 // Makes the session of a packet that track_lookup() called NEW without one. It came in by the
 // attachment `in`; `owner` is the attachment whose quota pays: the filtered port that it came from,
 // else the one that it goes to. Sets packet->session; the caller's copy of the packet needs `ip`
-// and `zone` only. -ENOSPC: ct_full.
-int track_confirm(
+// and `zone` only. False: ct_full.
+bool track_confirm(
 	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner);

@@ -115,7 +115,7 @@ bool confirm(struct worker_ctx *ctx, struct packet *p)
 	if (is_later_fragment(ctx, p))
 		return confirm_later(ctx, p);
 	inet_read(&packet.ip, p->frame + l3, p->len - l3, ethertype); // was good when tracked
-	if (track_confirm(&tracker, &packet, p->in, owned_by_in ? p->in : p->out) < 0) {
+	if (!track_confirm(&tracker, &packet, p->in, owned_by_in ? p->in : p->out)) {
 		note_session(ctx, p, DROP_CT_FULL);
 		drop(ctx, p, DROP_CT_FULL);
 		return false;

@@ -71,7 +71,7 @@ struct tables {
 	unsigned n_workers;
 	struct worker_rings rings[MAX_WORKERS];
 	struct counters *counters[MAX_WORKERS + 1]; // by worker; the last is control's
-	struct row_counter *rows[MAX_WORKERS]; // [MAX_FILTER_ROWS] of each worker
+	struct row_counter *rows[MAX_WORKERS];	    // [MAX_FILTER_ROWS] of each worker
 	uint64_t epoch_ns;     // clock_now_ns() at start; FDB seconds count from here
 	uint64_t flow_seed[2]; // of the tunnel's source port hash; random, the same for all workers
 };
