@@ -6,8 +6,8 @@
 // We may be out of step with the two ends: a host that lost its memory opens a connection that we
 // think is there. Its SYN passes and is kept in `last`; if the other end answers it, we follow.
 //
-// A connection that was picked up in the middle (SESSION_LOOSE) has unknown window scales. Nothing
-// is checked until both sides were seen, and then with the largest scale there is.
+// A connection that was picked up in the middle has unknown window scales, so it is not held to its
+// windows; but what lies outside of them is not learned from.
 
 #include "pipeline/tcp_state.h"
 #include "net/headers.h"
@@ -26,10 +26,11 @@
 #define MAX_RETRANSMITS 3
 
 // Of a side of a session.
-#define SIDE_SCALES	    0x1 // it offered window scaling
-#define SIDE_SACKS	    0x2 // it offered selective acknowledgments
-#define SIDE_ACKED	    0x4 // max_ack holds
-#define SIDE_UNACKNOWLEDGED 0x8 // it sent something that was not acknowledged
+#define SIDE_SCALES	    0x1	 // it offered window scaling
+#define SIDE_SACKS	    0x2	 // it can read selective acknowledgments
+#define SIDE_ACKED	    0x4	 // max_ack holds
+#define SIDE_UNACKNOWLEDGED 0x8	 // it sent something that was not acknowledged
+#define SIDE_UNKNOWN	    0x10 // its window scale is not known: no window binds it
 
 // Of `last`, beside SIDE_SCALES and SIDE_SACKS of the SYN that was let go by.
 #define LAST_CHALLENGE 0x4 // that SYN may be answered by an ACK which does not mean our FIN
@@ -219,7 +220,7 @@ static const uint8_t transitions[N_SESSION_STATES][2][N_KINDS] = {
 	[TIME_WAIT]   = {{WRONG, REOPEN, WRONG,    TIME_WAIT, TIME_WAIT,   CLOSE},
 	                 {WRONG, REOPEN, PASS,     TIME_WAIT, TIME_WAIT,   CLOSE}},
 	[CLOSE]       = {{WRONG, REOPEN, WRONG,    CLOSE,     CLOSE,       CLOSE},
-	                 {WRONG, WRONG,  PASS,     CLOSE,     CLOSE,       CLOSE}},
+	                 {WRONG, REOPEN, PASS,     CLOSE,     CLOSE,       CLOSE}},
 };
 // clang-format on
 
@@ -264,7 +265,7 @@ static void open_side(struct session *s, const struct segment *segment, unsigned
 		.max_end = segment->end,
 		.max_window = larger(segment->window, 1),
 	};
-	s->tcp_flags[from] = segment->side;
+	s->tcp_flags[from] = (s->tcp_flags[from] & SIDE_UNKNOWN) | segment->side;
 	s->tcp_scale[from] = segment->scale;
 	// Windows are scaled when both sides offer it; the replier is the one who knows.
 	if (from == 1 && !(s->tcp_flags[0] & s->tcp_flags[1] & SIDE_SCALES))
@@ -279,8 +280,7 @@ static void find_side(struct session *s, const struct segment *segment, unsigned
 
 	side->end = segment->end;
 	side->max_window = window;
-	if (!(session_flags(s) & SESSION_LOOSE) || after(segment->end + window, side->max_end))
-		side->max_end = segment->end + window;
+	side->max_end = segment->end + window;
 }
 
 // What the checks need and the segment may lack.
@@ -288,9 +288,6 @@ static void complete(const struct session *s, struct segment *segment, unsigned 
 {
 	bool reset = segment->flags & FLAG_RST;
 
-	// Blocks count only toward a side that offered to take them (RFC 2018).
-	if (!(s->tcp_flags[!from] & SIDE_SACKS))
-		segment->sack = segment->ack;
 	// Some hosts set ACK in a reset but acknowledge nothing.
 	if (!(segment->flags & FLAG_ACK) || (reset && segment->ack == 0))
 		segment->ack = segment->sack = s->tcp[!from].end;
@@ -305,14 +302,12 @@ static enum tcp_verdict check_window(
 {
 	struct session_tcp_side *sender = &s->tcp[from];
 	const struct session_tcp_side *receiver = &s->tcp[!from];
-	// What passed us before a connection was picked up may be acknowledged after it.
-	uint32_t sent = session_flags(s) & SESSION_LOOSE ? receiver->max_end : receiver->end;
 	uint32_t oldest_ack = receiver->end - larger(sender->max_window, MIN_ACK_WINDOW);
 	bool late = before(segment->sack, oldest_ack);
 
 	if (receiver->max_window != 0 && before(segment->end, sender->end - receiver->max_window))
 		late = true;
-	if (after(segment->sack, sent))
+	if (after(segment->sack, receiver->end))
 		return TCP_WRONG;
 	if (after(segment->sequence, sender->max_end)) {
 		uint32_t beyond = segment->end - sender->max_end + 1;
@@ -335,8 +330,6 @@ static void note_acknowledgment(struct session *s, const struct segment *segment
 	if (!(s->tcp_flags[from] & SIDE_ACKED) || after(segment->ack, sender->max_ack))
 		sender->max_ack = segment->ack;
 	s->tcp_flags[from] |= SIDE_ACKED;
-	if (session_flags(s) & SESSION_LOOSE && after(segment->sack, receiver->end))
-		receiver->end = segment->sack;
 	if (segment->ack == receiver->end)
 		s->tcp_flags[!from] &= ~SIDE_UNACKNOWLEDGED;
 }
@@ -385,7 +378,6 @@ static enum tcp_verdict follow_window(struct session *s, struct segment *segment
 {
 	struct session_tcp_side *sender = &s->tcp[from], *receiver = &s->tcp[!from];
 	bool syn = segment->flags & FLAG_SYN;
-	bool one_seen = sender->max_window == 0 || receiver->max_window == 0;
 	// A SYN with another sequence number: the first one got lost, or so its sender thinks.
 	bool again = syn && after(segment->end, sender->end) &&
 		     (s->state == SENT || s->state == RECEIVED);
@@ -402,15 +394,14 @@ static enum tcp_verdict follow_window(struct session *s, struct segment *segment
 		if (segment->sack == receiver->end + 1)
 			receiver->end++;
 	}
+	if (!(s->tcp_flags[!from] & SIDE_SACKS))
+		segment->sack = segment->ack;
 	complete(s, segment, from);
-	if (!(session_flags(s) & SESSION_LOOSE && one_seen)) {
-		enum tcp_verdict verdict = check_window(s, segment, from);
+	enum tcp_verdict verdict = check_window(s, segment, from);
 
-		if (verdict != TCP_TAKEN)
-			return verdict;
-	}
-	note_window(s, segment, from);
-	return TCP_TAKEN;
+	if (verdict == TCP_TAKEN)
+		note_window(s, segment, from);
+	return s->tcp_flags[from] & SIDE_UNKNOWN ? TCP_TAKEN : verdict;
 }
 
 // ---- what is out of step ----------------------------------------------------------------------
@@ -434,9 +425,8 @@ static void fall_in_step(struct session *s, unsigned from)
 	s->tcp_flags[!from] = s->last.flags & (SIDE_SCALES | SIDE_SACKS);
 	s->tcp_scale[!from] = s->last.scale;
 	s->tcp[from] = (struct session_tcp_side){0};
-	s->tcp_flags[from] = 0;
+	s->tcp_flags[from] &= SIDE_UNKNOWN;
 	s->last.flags &= ~LAST_CHALLENGE;
-	__atomic_fetch_and(&s->flags, (uint8_t)~SESSION_LOOSE, __ATOMIC_RELAXED);
 }
 
 static void note_passed(struct session *s, const struct segment *segment, unsigned from)
@@ -538,13 +528,9 @@ void tcp_begin(const struct session_table *table, struct session *s, const struc
 	}
 	s->state = ESTABLISHED;
 	s->timeout = timeout_of(table, ESTABLISHED, true);
-	s->flags |= SESSION_LOOSE;
-	s->tcp_flags[0] = s->tcp_flags[1] = SIDE_SACKS;
-	s->tcp_scale[0] = s->tcp_scale[1] = MAX_SCALE;
-	s->tcp[0].max_end = segment.end;
-	s->tcp[1].end = s->tcp[1].max_end = segment.sack;
+	s->tcp_flags[0] = s->tcp_flags[1] = SIDE_SACKS | SIDE_UNKNOWN;
 	find_side(s, &segment, 0);
-	note_window(s, &segment, 0);
+	follow_window(s, &segment, 0);
 	s->last.kind = KIND_ACK;
 }
 

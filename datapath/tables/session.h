@@ -104,7 +104,6 @@ enum session_timeout {
 
 #define SESSION_REVERSED   0x01 // the originator is the second endpoint of the key
 #define SESSION_SEEN_REPLY 0x02 // a packet of the other direction was seen: established
-#define SESSION_LOOSE	   0x04 // TCP picked up in the middle
 #define SESSION_ASSURED	   0x08 // TCP: established, as both sides showed
 
 // One side of a TCP connection. Sequence numbers are those of what it sends.
