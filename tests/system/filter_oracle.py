@@ -214,7 +214,10 @@ def _ethernet_chains(guests):
         rules += [f"-A PREROUTING -p ARP -i {guest.tap} -j {arp_chain}",
                   *(f"-A {arp_chain} -p ARP --arp-ip-src {a} -j ACCEPT" for a in addresses),
                   f"-A {arp_chain} -j DROP"]
-    return "\n".join(["*nat", ":PREROUTING ACCEPT", *chains, *rules, ""])
+    # Nothing is for the bridge itself. Newer kernels would make a session there of a broadcast that
+    # every filter stops.
+    own = ["*filter", ":INPUT DROP"]
+    return "\n".join(["*nat", ":PREROUTING ACCEPT", *chains, *rules, *own, ""])
 
 
 class LinuxWorld(World):
@@ -232,9 +235,9 @@ class LinuxWorld(World):
         for inside, outside in cables:
             lab.veth(self.ns, inside, hosts, outside)
         self.ns.run("ipset", "restore", stdin=_sets(guests, groups))
-        self.ns.run("iptables-restore", stdin=Chains(4, guests, groups).text())
-        self.ns.run("ip6tables-restore", stdin=Chains(6, guests, groups).text())
-        self.ns.run("ebtables-restore", stdin=_ethernet_chains(guests))
+        self.ns.run("iptables-nft-restore", stdin=Chains(4, guests, groups).text())
+        self.ns.run("ip6tables-nft-restore", stdin=Chains(6, guests, groups).text())
+        self.ns.run("ebtables-nft-restore", stdin=_ethernet_chains(guests))
         timeouts = [f"{CONNTRACK}_{TIMEOUTS[key]}={value}"
                     for key, value in document["sessions"].items()]
         timeouts += [f"{CONNTRACK}_icmpv6_timeout={document['sessions']['icmp']}"]

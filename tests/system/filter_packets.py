@@ -133,11 +133,11 @@ def icmp6(src, dst, kind, code=0, rest=0, data=b"", **wrong):
     return struct.pack("!BBHI", kind, code, csum ^ wrong.get("csum", 0), rest) + data
 
 
-def arp(op, sha, spa, tha, tpa, **wrong):
+def arp(op, sha, spa, target_mac, tpa, **wrong):
     """What may be wrong: htype, ptype, hlen, plen, cut (bytes at the end)."""
     body = struct.pack("!HHBBH", wrong.get("htype", 1), wrong.get("ptype", ETH_IP),
                        wrong.get("hlen", 6), wrong.get("plen", 4), op) \
-        + mac(sha) + ip(spa) + mac(tha) + ip(tpa)
+        + mac(sha) + ip(spa) + mac(target_mac) + ip(tpa)
     return body[:len(body) - wrong.get("cut", 0)]
 
 

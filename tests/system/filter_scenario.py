@@ -64,7 +64,9 @@ DOCUMENT = {
                                         {"address": "2001:db8:9::/64", "mac": "fa:16:3e:00:09:01"}]},
         "c": {"mac": "fa:16:3e:00:00:0c", "addresses": ["172.16.1.12", "2001:db8:1::12"],
               "security-groups": ["plain"]},
-        "d": {"mac": "fa:16:3e:00:00:0d", "addresses": ["172.16.1.13"], "security-groups": []},
+        "d": {"mac": "fa:16:3e:00:00:0d", "addresses": ["172.16.1.13", "2001:db8:1::13"],
+              "security-groups": []},
+        "e": {"mac": "fa:16:3e:00:00:0f", "addresses": ["172.16.1.15"], "security-groups": ["roam"]},
         "m": {"mac": "fa:16:3e:00:00:0e", "security-groups": ["roam"],
               "allowed-address-pairs": [{"address": "0.0.0.0/0"}]}},
 }
@@ -99,9 +101,10 @@ HOSTS = {host.name: host for host in (
     Host("stranger", FABRIC, "fa:16:3e:00:00:70", "172.16.1.70", "2001:db8:1::70"),
     Host("ten", FABRIC, ROUTER_MAC, "10.1.0.1", "2001:db8:2::1"),
     Host("far", FABRIC, ROUTER_MAC, "8.8.8.8", "2001:4860::8"))}
+E = Host("e", "e", "fa:16:3e:00:00:0f", "172.16.1.15", "2001:db8:1::15")  # the IPv6 one is not its own
 GUESTS = [host for host in HOSTS.values() if host.end != FABRIC]
 OUTSIDERS = [host for host in HOSTS.values() if host.end == FABRIC]
-PLACES = sorted({(host.end, host.mac) for host in HOSTS.values()})
+PLACES = sorted({(host.end, host.mac) for host in [*HOSTS.values(), E]})
 
 # What weft does on purpose otherwise than a Linux bridge: name → what, and whether weft lets through
 # what the bridge stops (else the other way round).
@@ -113,6 +116,12 @@ DEVIATIONS = {
     "P4.3 ARP sender": ("the sender's hardware address must be that of the frame; ebtables does not look",
                         False),
     "P4.4 ARP probe": ("a probe for an address of one's own passes; ebtables stops any from 0.0.0.0", True),
+    "2.3 IPv6 source": ("an instance without an IPv6 address has its link-local one; the agent checks "
+                        "none", False),
+    "2.4 ICMPv6 error types": ("only types 1 to 4 are RELATED; Linux takes all below 128", False),
+    "4.4 SYN after a reset": ("a SYN of either side begins anew; in Linux, of the side that opened", False),
     "4.5 tiny fragment": ("a first fragment without its L4 header ends at weft; Linux reassembles it",
                           False),
+    "4.5 repeated fragment": ("a fragment that overlaps another, be it the same again, ends its datagram; "
+                              "Linux forgives the same again", False),
 }

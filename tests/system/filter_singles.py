@@ -6,10 +6,12 @@ neighbour discovery, fragments, malformed headers, tags, broadcasts. Flows as in
 import struct
 
 import filter_packets as fp
-from filter_scenario import ALIAS_MAC, GUESTS, HOSTS, OUTSIDERS, ROUTER_MAC
+from filter_scenario import ALIAS_MAC, E, GUESTS, HOSTS, OUTSIDERS, ROUTER_MAC
 from filter_world import FABRIC, Packet
 
 ZERO = "00:00:00:00:00:00"
+ANY_PROTOCOL = 254
+WHOLE = ("in order", "reversed", "shuffled")  # ways in which all of a datagram comes
 LOCAL_TYPE = 0x88b6  # IEEE local experimental
 
 
@@ -63,7 +65,7 @@ def arp_flow(t):
     target = t.rng.choice((other.ip4, spa, f"10.20.{t.rng.randrange(256)}.{t.rng.randrange(256)}"))
     mac = host.mac if t.chance(0.9) or host.end == FABRIC else "fa:16:3e:11:22:33"
     to = fp.BROADCAST if t.chance(0.7) else other.mac
-    frame = _unseen(t, lambda tha: fp.ethernet(mac, to, fp.ETH_ARP, fp.arp(op, mac, spa, tha, target)))
+    frame = _unseen(t, lambda target_mac: fp.ethernet(mac, to, fp.ETH_ARP, fp.arp(op, mac, spa, target_mac, target)))
     yield [Packet(host.end, [frame], f"ARP op {op} {host.end} {mac} spa {spa} tpa {target} > {to}")]
 
 
@@ -78,27 +80,28 @@ def arp_deviation_flow(t):
     host = t.rng.choice([h for h in GUESTS if h.name in ("a", "b", "vip", "c", "d")])
     other = HOSTS["stranger"]
     kind = t.rng.choice(("sender", "probe", "foreign probe", "form"))
-    note = f"ARP {kind} from {host.name}"
+    note = f"ARP {kind}"
     if kind == "sender":
-        build = lambda tha: fp.arp(2, "fa:16:3e:11:22:33", host.ip4, tha, other.ip4)
+        build = lambda target_mac: fp.arp(2, "fa:16:3e:11:22:33", host.ip4, target_mac, other.ip4)
         yield [_arp(t, host, build, note, "P4.3 ARP sender")]
     elif kind == "probe":
-        build = lambda tha: fp.arp(1, host.mac, "0.0.0.0", tha, host.ip4)
+        build = lambda target_mac: fp.arp(1, host.mac, "0.0.0.0", target_mac, host.ip4)
         yield [_arp(t, host, build, note, "P4.4 ARP probe")]
     elif kind == "foreign probe":
         op = t.rng.choice((1, 2))
-        build = lambda tha: fp.arp(op, host.mac, "0.0.0.0", tha, other.ip4 if op == 1 else host.ip4)
+        build = lambda target_mac: fp.arp(op, host.mac, "0.0.0.0", target_mac, other.ip4 if op == 1 else host.ip4)
         yield [_arp(t, host, build, note)]
     else:
-        host = t.rng.choice((host, HOSTS["stranger"]))
+        host = t.rng.choice((host, HOSTS["stranger"]))  # the fabric's ARP is not looked at
         wrong = t.rng.choice(({"op": 3}, {"op": 0}, {"op": 9}, {"htype": 6}))
         op = wrong.pop("op", 1)
-        build = lambda tha: fp.arp(op, host.mac, host.ip4, tha, other.ip4, **wrong)
-        yield [_arp(t, host, build, f"{note} op {op} {wrong}", "P4.1 ARP form")]
+        build = lambda target_mac: fp.arp(op, host.mac, host.ip4, target_mac, other.ip4, **wrong)
+        yield [_arp(t, host, build, f"{note} op {op} {wrong}",
+                    None if host.end == FABRIC else "P4.1 ARP form")]
 
 
 def _arp(t, host, build, note, deviation=None):
-    frame = _unseen(t, lambda tha: fp.ethernet(host.mac, fp.BROADCAST, fp.ETH_ARP, build(tha)))
+    frame = _unseen(t, lambda target_mac: fp.ethernet(host.mac, fp.BROADCAST, fp.ETH_ARP, build(target_mac)))
     return Packet(host.end, [frame], note, deviation)
 
 
@@ -115,7 +118,7 @@ def dhcp_flow(t):
         t.rng.choice(((67, 68), (67, 68), (67, 6868), (6767, 68)))
     source = t.rng.choice((host.ip4, "0.0.0.0", "172.16.1.222"))
     dst, mac = t.rng.choice((("255.255.255.255", fp.BROADCAST), (guest.ip4, guest.mac),
-                             (guest.ip4, fp.BROADCAST), ("172.16.1.222", guest.mac),
+                             (guest.ip4, fp.BROADCAST), ("172.16.1.223", guest.mac),
                              ("172.16.1.255", fp.BROADCAST)))
     l3 = t.wrap(4, source, dst, fp.UDP, _udp(t, 4, source, dst, ports))
     yield [t.frame(host.end, host.mac, mac, l3, f"DHCP {host.end} {source} > {dst} {mac} {ports}")]
@@ -214,7 +217,7 @@ def malformed_flow(t):
                               {"length": 60000}))
     l3 = t.wrap(family, src, dst, protocol, body, **wrong)
     if t.chance(0.1):
-        l3 = l3[:t.rng.choice((0, 1, 19, 39))]
+        l3 = l3[:t.rng.choice((12, 19, 39))]
     yield [Packet(client.end, [fp.ethernet(client.mac, server.mac, fp.ETH_IP if family == 4 else
                                            fp.ETH_IP6, l3 + (b"\xa5" * 7 if t.chance(0.2) else b""))],
                   f"IPv{family} header {wrong} {len(l3)} bytes {client.name} > {server.name}:{ports[1]} "
@@ -243,6 +246,15 @@ def priority_tag_flow(t):
                     None if right else "P2.1 priority tag", tags=((fp.ETH_VLAN, 0x6000),), source=src)]
 
 
+# ---- IPv6 of an instance without --------------------------------------------------------------------
+
+def ip6_source_flow(t):
+    """An instance that has no IPv6 address uses one."""
+    to = HOSTS["stranger"]
+    yield [t.packet(E, to, 6, fp.UDP, _udp(t, 6, E.ip6, to.ip6, (t.port(), 443)),
+                    "IPv6 from an instance without", "2.3 IPv6 source")]
+
+
 # ---- fragments ---------------------------------------------------------------------------------
 
 def fragment_flow(t):
@@ -251,7 +263,7 @@ def fragment_flow(t):
     family = t.family()
     port = t.rng.choice((22, 53, 7000, 5000, 443))
     src, dst = client.address(family), server.address(family)
-    kind = t.rng.choice((fp.UDP, fp.UDP, fp.ICMP, fp.TCP, 253))
+    kind = t.rng.choice((fp.UDP, fp.UDP, fp.ICMP, fp.TCP, ANY_PROTOCOL))
     data = t.rng.randbytes(t.rng.randint(2700, 4000))
     if kind == fp.UDP:
         body = fp.udp(src, dst, (t.port(), port), data)
@@ -263,8 +275,9 @@ def fragment_flow(t):
         kind = kind if family == 4 else fp.ICMP6
     else:
         body = data
-    how = t.rng.choice(("in order", "reversed", "shuffled", "twice", "no first", "no middle", "no last",
-                        "overlap"))
+    how = t.rng.choice(WHOLE + ("no first", "no middle", "no last", "overlap"))
+    if kind == ANY_PROTOCOL:  # weft lets a part go by and has a session then; here others would meet it
+        how = t.rng.choice(WHOLE)
     yield [datagram(t, client, server, family, kind, body, how, port)]
 
 
@@ -313,6 +326,16 @@ def tiny_fragment_flow(t):
     yield [Packet(client.end, frames, "tiny first fragment", "4.5 tiny fragment")]
 
 
+def repeated_fragment_flow(t):
+    """A fragment comes twice."""
+    host, to = HOSTS["a"], HOSTS["stranger"]
+    body = fp.udp(host.ip4, to.ip4, (t.port(), 443), t.rng.randbytes(3000))
+    packet = datagram(t, host, to, 4, fp.UDP, body, "twice", 443)
+    packet.deviation = "4.5 repeated fragment"
+    yield [packet]
+
+
 KINDS = {spoof_flow: 12, ethertype_flow: 8, arp_flow: 14, arp_deviation_flow: 8, dhcp_flow: 14,
          dhcp6_flow: 10, neighbour_flow: 14, extension_flow: 6, flood_flow: 12, malformed_flow: 12,
-         tag_flow: 4, priority_tag_flow: 4, fragment_flow: 12, tiny_fragment_flow: 2}
+         tag_flow: 4, priority_tag_flow: 4, fragment_flow: 12, tiny_fragment_flow: 2,
+         repeated_fragment_flow: 2, ip6_source_flow: 2}

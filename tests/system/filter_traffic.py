@@ -102,7 +102,7 @@ def icmp_error(t, packet, family, sender, to):
         body = fp.icmp(kind, code, rng.choice((0, 1400)), bytes(quote), **wrong)
     else:
         kind, code = rng.choice(((1, 0), (1, 4), (2, 0), (3, 0), (4, 1)))
-        kind = rng.choice((5, 127)) if how == "no error" else kind
+        kind = rng.choice((150, 254)) if how == "no error" else kind
         body = fp.icmp6(sender.address(6), to.address(6), kind, code, 1400, bytes(quote), **wrong)
     note = f"ICMP error {kind}/{code}, {how}, about: {packet.note}"
     return t.packet(sender, to, family, fp.ICMP if family == 4 else fp.ICMP6, body, note)
@@ -153,10 +153,12 @@ class TcpFlow:
         self.client, self.server = TcpSide(t, client, sport), TcpSide(t, server, dport)
         self.client.peer, self.server.peer = self.server, self.client
         self.last = None
+        self.reset = False  # one of them may have ended it: no SYN then, see syn_after_reset_flow()
 
     def segment(self, side, flags, data=b"", note="", **how):
         """What a side sends next; with seq= or still=True, its numbers stay as they are."""
         t, peer = self.t, side.peer
+        self.reset |= bool(flags & RST)
         seq = how.pop("seq", None)
         still = how.pop("still", seq is not None)
         seq = side.seq if seq is None else seq
@@ -262,9 +264,11 @@ class TcpFlow:
     def _noise(self, side):
         """Something that may or may not belong to the connection."""
         rng = self.t.rng
-        kind = rng.choice((self._far_seq, self._far_ack, self._edge, self._reset, self._flags, self._broken,
-                           self._syn_again, self._options, self._window))
-        yield [kind(side)]
+        kinds = [self._far_seq, self._far_ack, self._edge, self._reset, self._flags, self._broken,
+                 self._options, self._window]
+        if not self.reset:
+            kinds.append(self._syn_again)
+        yield [rng.choice(kinds)(side)]
 
     def _far_seq(self, side):
         seq = side.seq + self.t.rng.choice((-1, 1)) * self.t.rng.choice((1 << 30, 10 << 20, 2 << 20))
@@ -346,7 +350,7 @@ class TcpFlow:
             side = rng.choice((self.client, self.server))
             what = rng.choice((ACK, ACK | PSH, FIN | ACK, RST, SYN | ACK))
             yield [self.segment(side, what, still=True, note="after the end")]
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and not self.reset:
             self.client.seq = (self.client.seq + rng.choice((100000, 1 << 30, -5000, 1))) & MASK
             self.server.seq = rng.getrandbits(32)
             yield from self._handshake()
@@ -356,6 +360,23 @@ class TcpFlow:
 def tcp_flow(t):
     client, server = t.pair()
     yield from TcpFlow(t, client, server, t.family()).steps()
+
+
+def syn_after_reset_flow(t):
+    """A reset, and a SYN of the side that had not opened: for weft the old connection is over then."""
+    flow = TcpFlow(t, HOSTS["b"], HOSTS["stranger"], t.family())
+    client, server = flow.client, flow.server
+    server.port = 80
+    yield [flow.syn(client)]
+    flow.got(server)
+    yield [flow.syn(server, SYN | ACK)]
+    flow.got(client)
+    yield [flow.segment(client, ACK)]
+    yield [flow.segment(server, RST | ACK)]
+    yield [flow.syn(server, seq=server.seq + 1000)]
+    packet = flow.segment(server, ACK, note="after the SYN of a server")
+    packet.deviation = "4.4 SYN after a reset"
+    yield [packet]
 
 
 # ---- UDP, ICMP and others ----------------------------------------------------------------------
@@ -413,7 +434,8 @@ def icmp_stray(t):
         body = fp.icmp(kind, 0, t.rng.getrandbits(32), t.data())
     else:
         body = fp.icmp6(src.ip6, dst.ip6, kind, 0, t.rng.getrandbits(32), t.data())
-    cut = t.rng.choice((0, 0, 0, 3))
+    # A match on the type is another thing for each version of iptables when there is no whole header.
+    cut = t.rng.choice((0, 0, 0, 3)) if family == 4 and "b" not in (src.end, dst.end) else 0
     body = body[:cut] if cut else body
     yield [t.packet(src, dst, family, fp.ICMP if family == 4 else fp.ICMP6, body,
                     f"icmp{family} type {kind} alone {src.name} > {dst.name} {'cut' if cut else ''}")]
@@ -430,6 +452,22 @@ def other_flow(t):
                           f"protocol {protocol} family {family} {src.name} > {dst.name}")
         yield [packet]
         yield from _maybe_error(t, packet, family, dst, src)
+
+
+def unassigned_error_flow(t):
+    """ICMPv6 types below 128 are errors, but few of them have a meaning."""
+    client, server = HOSTS["b"], HOSTS["stranger"]
+    body = fp.udp(client.ip6, server.ip6, (t.port(), 53), t.data())
+    request = t.packet(client, server, 6, fp.UDP, body, "udp6 b > stranger 53")
+    yield [request]
+    kind = t.rng.choice((5, 100, 127))
+    body = fp.icmp6(server.ip6, client.ip6, kind, 0, 0, _l3(request))
+    yield [t.packet(server, client, 6, fp.ICMP6, body, f"ICMPv6 error of type {kind}",
+                    "2.4 ICMPv6 error types")]
+
+
+KINDS = {tcp_flow: 90, udp_flow: 50, echo_flow: 30, icmp_stray: 15, other_flow: 12,
+         syn_after_reset_flow: 2, unassigned_error_flow: 2}
 
 
 # ---- the mix -----------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ from filter_world import FABRIC, Packet, WeftWorld
 
 SEED = 20221024
 PACKETS = 30000
-KINDS = {ft.tcp_flow: 90, ft.udp_flow: 50, ft.echo_flow: 30, ft.icmp_stray: 15, ft.other_flow: 12,
-         **filter_singles.KINDS}
+KINDS = {**ft.KINDS, **filter_singles.KINDS}
 
 
 class Script:
@@ -108,7 +107,7 @@ def anti_spoofing(s):
 
 
 def foreign_dhcp_server(s):
-    s.to("a b c d m", "dhcp", fp.BROADCAST, "172.16.1.10", "255.255.255.255", (67, 68))
+    s.to("a b c d e m", "dhcp", fp.BROADCAST, "172.16.1.10", "255.255.255.255", (67, 68))
     s.udp("a", "dhcp", "a", 67, 68)
     s.udp("d", "dhcp", "d", 67, 68)
     s.to("", "dhcp", HOSTS["a"].mac, "172.16.1.10", "172.16.1.222", (67, 68))
