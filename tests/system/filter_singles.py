@@ -3,8 +3,6 @@
 neighbour discovery, fragments, malformed headers, tags, broadcasts. Flows as in filter_traffic.
 """
 
-import struct
-
 import filter_packets as fp
 from filter_scenario import ALIAS_MAC, E, GUESTS, HOSTS, OUTSIDERS, ROUTER_MAC
 from filter_world import FABRIC, Packet
@@ -13,6 +11,8 @@ ZERO = "00:00:00:00:00:00"
 ANY_PROTOCOL = 254
 WHOLE = ("in order", "reversed", "shuffled")  # ways in which all of a datagram comes
 LOCAL_TYPE = 0x88b6  # IEEE local experimental
+SPECIAL_SOURCES = {4: ["0.0.0.0", "255.255.255.255", "224.0.0.5", "10.9.0.255", "172.16.1.201"],
+                   6: ["::", "::1", "fe80::1", "ff02::1", "2001:db8:9::ffff"]}
 
 
 def _guest(t):
@@ -29,10 +29,9 @@ def spoof_flow(t):
     """An instance sends from addresses that may be its own or not, with MACs that may be."""
     host, family = _guest(t), t.family()
     to = t.rng.choice(OUTSIDERS)
-    source = t.rng.choice([other.address(family) for other in HOSTS.values() if other is not host]
-                          + (["0.0.0.0", "255.255.255.255", "224.0.0.5", "10.9.0.255", "172.16.1.201"]
-                             if family == 4 else
-                             ["::", "::1", fp.link_local(host.mac), "fe80::1", "ff02::1", "2001:db8:9::ffff"]))
+    special = SPECIAL_SOURCES[family] + ([fp.link_local(host.mac)] if family == 6 else [])
+    others = [other.address(family) for other in HOSTS.values() if other is not host]
+    source = t.rng.choice(others + special)
     mac = t.rng.choice((host.mac, host.mac, ALIAS_MAC, "fa:16:3e:11:22:33", ROUTER_MAC,
                         "01:00:5e:00:00:01", ZERO))
     l3 = t.wrap(family, source, to.address(family), fp.UDP,
@@ -65,44 +64,35 @@ def arp_flow(t):
     target = t.rng.choice((other.ip4, spa, f"10.20.{t.rng.randrange(256)}.{t.rng.randrange(256)}"))
     mac = host.mac if t.chance(0.9) or host.end == FABRIC else "fa:16:3e:11:22:33"
     to = fp.BROADCAST if t.chance(0.7) else other.mac
-    frame = _unseen(t, lambda target_mac: fp.ethernet(mac, to, fp.ETH_ARP, fp.arp(op, mac, spa, target_mac, target)))
+    frame = fp.ethernet(mac, to, fp.ETH_ARP, fp.arp(op, mac, spa, t.number_mac(), target))
     yield [Packet(host.end, [frame], f"ARP op {op} {host.end} {mac} spa {spa} tpa {target} > {to}")]
 
 
-def _unseen(t, build):
-    """An ARP frame has no room for a number but the target's hardware address."""
-    t.serial += 1
-    return build((b"\x02\x00" + struct.pack("!I", t.serial)).hex(":"))
+def _arp(t, host, note, deviation=None, **fields):
+    """A broadcast of a host; fields: op, sha, spa, tpa, and what fp.arp() takes."""
+    body = fp.arp(fields.pop("op", 1), fields.pop("sha", host.mac), fields.pop("spa", host.ip4),
+                  t.number_mac(), fields.pop("tpa", HOSTS["stranger"].ip4), **fields)
+    return Packet(host.end, [fp.ethernet(host.mac, fp.BROADCAST, fp.ETH_ARP, body)],
+                  f"ARP {note} from {host.name}", deviation)
 
 
 def arp_deviation_flow(t):
-    """What weft looks at and ebtables does not."""
+    """What weft looks at and ebtables does not, and what is close to it."""
     host = t.rng.choice([h for h in GUESTS if h.name in ("a", "b", "vip", "c", "d")])
-    other = HOSTS["stranger"]
-    kind = t.rng.choice(("sender", "probe", "foreign probe", "form"))
-    note = f"ARP {kind}"
+    kind = t.rng.choice(("sender", "probe", "foreign probe", "probe answered", "form", "foreign form"))
+    form = t.rng.choice(({"op": 3}, {"op": 0}, {"op": 9}, {"htype": 6}))
     if kind == "sender":
-        build = lambda target_mac: fp.arp(2, "fa:16:3e:11:22:33", host.ip4, target_mac, other.ip4)
-        yield [_arp(t, host, build, note, "P4.3 ARP sender")]
+        yield [_arp(t, host, kind, "P4.3 ARP sender", op=2, sha="fa:16:3e:11:22:33")]
     elif kind == "probe":
-        build = lambda target_mac: fp.arp(1, host.mac, "0.0.0.0", target_mac, host.ip4)
-        yield [_arp(t, host, build, note, "P4.4 ARP probe")]
+        yield [_arp(t, host, kind, "P4.4 ARP probe", spa="0.0.0.0", tpa=host.ip4)]
     elif kind == "foreign probe":
-        op = t.rng.choice((1, 2))
-        build = lambda target_mac: fp.arp(op, host.mac, "0.0.0.0", target_mac, other.ip4 if op == 1 else host.ip4)
-        yield [_arp(t, host, build, note)]
-    else:
-        host = t.rng.choice((host, HOSTS["stranger"]))  # the fabric's ARP is not looked at
-        wrong = t.rng.choice(({"op": 3}, {"op": 0}, {"op": 9}, {"htype": 6}))
-        op = wrong.pop("op", 1)
-        build = lambda target_mac: fp.arp(op, host.mac, host.ip4, target_mac, other.ip4, **wrong)
-        yield [_arp(t, host, build, f"{note} op {op} {wrong}",
-                    None if host.end == FABRIC else "P4.1 ARP form")]
-
-
-def _arp(t, host, build, note, deviation=None):
-    frame = _unseen(t, lambda target_mac: fp.ethernet(host.mac, fp.BROADCAST, fp.ETH_ARP, build(target_mac)))
-    return Packet(host.end, [frame], note, deviation)
+        yield [_arp(t, host, kind, spa="0.0.0.0")]
+    elif kind == "probe answered":
+        yield [_arp(t, host, kind, op=2, spa="0.0.0.0", tpa=host.ip4)]
+    elif kind == "form":
+        yield [_arp(t, host, f"{kind} {form}", "P4.1 ARP form", **form)]
+    else:  # nobody looks at the fabric's
+        yield [_arp(t, HOSTS["stranger"], f"{kind} {form}", **form)]
 
 
 # ---- DHCP --------------------------------------------------------------------------------------
@@ -203,9 +193,9 @@ def malformed_flow(t):
     family = t.family()
     ports = t.port(), t.rng.choice((22, 80, 443, 53, 7000))
     src, dst = client.address(family), server.address(family)
-    body = t.rng.choice((_udp(t, family, src, dst, ports),
-                         fp.tcp(src, dst, ports, t.rng.getrandbits(32), 0, fp.SYN, t.data())))
-    protocol = fp.TCP if len(body) > 12 and body[12] == 0x50 and body[13] == fp.SYN else fp.UDP
+    protocol = t.rng.choice((fp.TCP, fp.UDP))
+    body = _udp(t, family, src, dst, ports) if protocol == fp.UDP else \
+        fp.tcp(src, dst, ports, t.rng.getrandbits(32), 0, fp.SYN, t.data())
     if family == 4:
         wrong = t.rng.choice(({"csum": 1}, {"ihl": 4}, {"ihl": 15}, {"version": 6}, {"length": 19},
                               {"length": 20 + len(body) + 1}, {"version": 5}, {"length": 3000},
@@ -218,8 +208,9 @@ def malformed_flow(t):
     l3 = t.wrap(family, src, dst, protocol, body, **wrong)
     if t.chance(0.1):
         l3 = l3[:t.rng.choice((12, 19, 39))]
-    yield [Packet(client.end, [fp.ethernet(client.mac, server.mac, fp.ETH_IP if family == 4 else
-                                           fp.ETH_IP6, l3 + (b"\xa5" * 7 if t.chance(0.2) else b""))],
+    pad = b"\xa5" * 7 if t.chance(0.2) else b""
+    frame = fp.ethernet(client.mac, server.mac, fp.ETH_IP if family == 4 else fp.ETH_IP6, l3 + pad)
+    yield [Packet(client.end, [frame],
                   f"IPv{family} header {wrong} {len(l3)} bytes {client.name} > {server.name}:{ports[1]} "
                   f"protocol {protocol}")]
 
@@ -227,7 +218,8 @@ def malformed_flow(t):
 def tag_flow(t):
     """Tagged frames of instances."""
     host = t.rng.choice([h for h in GUESTS if h.name != "alias"])
-    tags = t.rng.choice((((fp.ETH_VLAN, 1001),), ((fp.ETH_QINQ, 7),), ((fp.ETH_VLAN, 0x2000 | 5), (fp.ETH_VLAN, 6))))
+    tags = t.rng.choice((((fp.ETH_VLAN, 1001),), ((fp.ETH_QINQ, 7),),
+                         ((fp.ETH_VLAN, 0x2005), (fp.ETH_VLAN, 6))))
     to = HOSTS["stranger"]
     src = t.rng.choice((host.ip4, "172.16.1.34"))
     body = _udp(t, 4, src, to.ip4, (t.port(), 443))
@@ -246,7 +238,7 @@ def priority_tag_flow(t):
                     None if right else "P2.1 priority tag", tags=((fp.ETH_VLAN, 0x6000),), source=src)]
 
 
-# ---- IPv6 of an instance without --------------------------------------------------------------------
+# ---- IPv6 of an instance without ---------------------------------------------------------------
 
 def ip6_source_flow(t):
     """An instance that has no IPv6 address uses one."""

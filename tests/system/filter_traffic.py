@@ -43,6 +43,11 @@ class Traffic:
     def data(self, low=0, high=200):
         return b"weft" + struct.pack("!I", self.serial) + self.rng.randbytes(self.rng.randint(low, high))
 
+    def number_mac(self):
+        """A MAC that is nobody's: for ARP, which has no other room for a number."""
+        self.serial += 1
+        return (b"\x02\0" + struct.pack("!I", self.serial)).hex(":")
+
     def pair(self):
         """Two hosts behind different ends, at least one of them an instance."""
         while True:

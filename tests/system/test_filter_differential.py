@@ -51,9 +51,8 @@ class Script:
     def arp(self, where, src, spa, op=1, mac=None):
         host = HOSTS[src]
         mac = mac or host.mac
-        self.t.serial += 1
         frame = fp.ethernet(mac, fp.BROADCAST, fp.ETH_ARP,
-                            fp.arp(op, mac, spa, f"02:00:00:00:00:{self.t.serial:02x}", "172.16.1.1"))
+                            fp.arp(op, mac, spa, self.t.number_mac(), "172.16.1.1"))
         self.expect(where, Packet(host.end, [frame], f"ARP {op} of {src}, {mac} {spa}"))
 
     def to(self, where, src, dst_mac, source, destination, ports):
