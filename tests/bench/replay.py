@@ -19,6 +19,7 @@ from host import MEMORY_MB, BenchError
 
 # case: kind of capture
 CASES = {"l2": "l2", "push": "l2", "pop": "vlan", "encap": "l2", "decap": "vxlan"}
+NEEDED_MB = 2 * MEMORY_MB # one system at a time, but others on the machine use hugepages as well
 MACS = [1, 1000, 100000]
 SIZES = ["64", "1400", "imix"]
 
@@ -55,8 +56,8 @@ class Replay:
         self.directory = cleanup.work_directory()
         self.captures = args.captures or os.path.join(self.directory, "pcap")
         self.seconds = args.seconds
-        # OVS and weft run one after the other; a million frames of a capture need more
-        self.hugepages = cleanup.hugepages(MEMORY_MB + 512)
+        self.cleanup = cleanup
+        self.hugepages = cleanup.hugepages(NEEDED_MB)
         self.with_ovs = ovs_dpdk.is_installed()
         self.namespace = f"weft-bench-{os.getpid()}"
         if self.with_ovs:
@@ -70,6 +71,9 @@ class Replay:
     def measure(self, row, system, shared):
         """One sample. Source and io depend on the capture only: taken once a repetition."""
         capture = mkpcap.make(self.captures, row.capture)
+        # others on the machine may have taken some meanwhile
+        if self.hugepages and not self.cleanup.hugepages(NEEDED_MB):
+            raise BenchError("the hugepages are gone")
         if system in ("rxonly", "io"):
             key = (system, capture)
             if key not in shared:
