@@ -45,6 +45,9 @@ bool segment_same_carrier(const struct segment_config *a, const struct segment_c
 // The largest MTU that every segment carries (N13).
 uint16_t network_mtu_limit(const struct model *model, const struct network_config *network);
 
+// Whether the subnet is on the network and has DHCP.
+bool subnet_has_dhcp(const struct subnet_config *subnet, const char *network);
+
 // NULL-safe strcmp; NULL sorts first.
 int text_compare(const char *a, const char *b);
 

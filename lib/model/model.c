@@ -49,6 +49,26 @@ const struct security_group *model_security_group(const struct model *model, con
 	return model_object(model, object_def_by_kind("security-group"), name);
 }
 
+const struct subnet_config *model_subnet(const struct model *model, const char *name)
+{
+	return model_object(model, object_def_by_kind("subnet"), name);
+}
+
+const struct router_config *model_router(const struct model *model, const char *name)
+{
+	return model_object(model, object_def_by_kind("router"), name);
+}
+
+const struct floating_ip_config *model_floating_ip(const struct model *model, const char *name)
+{
+	return model_object(model, object_def_by_kind("floating-ip"), name);
+}
+
+bool port_is_local(const struct port_config *port)
+{
+	return port->device != NULL;
+}
+
 bool port_is_trusted(const struct port_config *port)
 {
 	return port->owner != NULL &&
