@@ -35,7 +35,7 @@ struct dhcp_subnet {
 	uint32_t lease_s; // also the longest that a client may wish
 	bool dns_none;	  // send no nameserver at all
 	const char *domain;	    // NULL: none
-	uint32_t dns[DHCP_DNS_MAX]; // none: the service addresses of the network
+	uint32_t dns[DHCP_DNS_MAX]; // none: the server
 	size_t n_dns;
 	struct dhcp_route routes[DHCP_ROUTES_MAX];
 	size_t n_routes;

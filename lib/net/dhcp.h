@@ -58,11 +58,13 @@ struct dhcp {
 	uint32_t xid;
 	uint32_t ciaddr;
 	uint32_t giaddr;
-	uint64_t chaddr;    // low 48 bits
-	uint32_t requested; // option 50, 0: not given
-	uint32_t server;    // option 54, 0: not given
-	uint32_t lease_s;   // option 51
-	bool lease_given;
+	uint64_t chaddr;      // low 48 bits
+	bool requested_given; // option 50
+	bool server_given;    // option 54
+	bool lease_given;     // option 51
+	uint32_t requested;   // 0: not given, or given as 0.0.0.0
+	uint32_t server;
+	uint32_t lease_s;
 	uint16_t max_size;     // option 57: L3 bytes the client takes, 0: not given
 	const uint8_t *wanted; // option 55, in the message itself; NULL: not given
 	uint8_t n_wanted;

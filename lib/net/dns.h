@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// DNS messages (RFC 1035): what a server of a few names reads and writes. Bounded: no compression
-// pointer is followed twice, whatever the message says.
+// DNS messages (RFC 1035, RFC 6891): what a server of a few names reads and writes. Bounded: no
+// compression pointer is ever followed. The one name that is read comes first in the message, so
+// there is nothing that a pointer in it could point to.
 
 #pragma once
 
@@ -11,8 +12,10 @@
 #define DNS_PORT 53
 
 #define DNS_HEADER_LEN 12
-#define DNS_NAME_MAX   255 // characters of a name in text, with NUL: 253 and room
-#define DNS_UDP_MAX    512 // of an answer to who does not say more
+#define DNS_NAME_MAX   256 // a name as text, with NUL
+#define DNS_UDP_MAX    512 // of an answer to an asker who does not say more
+#define DNS_EDNS_MAX   1232
+#define DNS_ANSWER_MAX 600 // more than any answer with one record takes
 
 enum dns_type {
 	DNS_TYPE_A = 1,
@@ -22,13 +25,11 @@ enum dns_type {
 	DNS_TYPE_ANY = 255,
 };
 
-#define DNS_CLASS_IN 1
+#define DNS_OPCODE_QUERY 0
+#define DNS_CLASS_IN	 1
 
 enum dns_rcode {
 	DNS_NOERROR = 0,
-	DNS_FORMERR = 1,
-	DNS_NXDOMAIN = 3,
-	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
 };
 
@@ -36,30 +37,35 @@ struct dns_question {
 	uint16_t id;
 	uint16_t flags; // as received
 	uint8_t opcode;
-	char name[DNS_NAME_MAX]; // lower case, labels with dots between; "": the root
-	uint16_t type;
+	size_t end;    // of the question in the message; DNS_HEADER_LEN: it has none, or several
+	uint16_t type; // 0: no question, as with the next two
 	uint16_t class;
-	size_t end;	   // where the question section ends in the message
-	bool edns;	   // an OPT record came with it
-	uint16_t udp_size; // bytes the asker takes, at least DNS_UDP_MAX
+	char name[DNS_NAME_MAX]; // lower case, labels with dots between; what no host name can have
+				 // is written "?"
+	bool records;		 // there are answer or authority records beside the question
+	bool edns;		 // an OPT record came with it
+	bool dnssec_ok;		 // its flag DO
+	uint16_t udp_size;	 // bytes the asker takes, at least DNS_UDP_MAX
 };
 
-// Reads a query with one question. -EPROTO when it is shorter than a header or no query: to be met
-// with silence; -EINVAL when it can not be read: FORMERR (id, flags and opcode are set).
+// Reads a query. -EINVAL when it is an answer, or cut, or its question can not be read: to be met
+// with silence.
 int dns_parse(const void *data, size_t len, struct dns_question *question);
 
-// One record of an answer to the question: an address or the name it points to.
-struct dns_record {
-	uint16_t type;	  // DNS_TYPE_A or DNS_TYPE_PTR; 0: there is none
-	uint32_t address; // network order
-	const char *name;
+// What is answered: a result, and one record with the name, class and TTL 0.
+struct dns_reply {
+	enum dns_rcode rcode;
+	bool authoritative;
+	uint16_t type;	  // DNS_TYPE_A or DNS_TYPE_PTR; 0: no record
+	uint32_t address; // A; network order
+	const char *name; // PTR
 };
 
-// Writes the answer to the message `query` (whose question was parsed into `question`) into `size`
-// bytes: its question, the record with TTL 0, and an OPT record if there was one. An answer that
-// says FORMERR repeats no question. Returns its length; 0 when `size` is too small.
-size_t dns_build(const uint8_t *query, const struct dns_question *question, enum dns_rcode rcode,
-	const struct dns_record *record, uint8_t *data, size_t size);
+// Writes the answer to `query` (which dns_parse() read into `question`) into `size` bytes, at least
+// DNS_ANSWER_MAX. Where it does not fit what the asker takes, the record is left out and TC set.
+// Returns its length.
+size_t dns_build(const void *query, const struct dns_question *question,
+	const struct dns_reply *reply, uint8_t *data, size_t size);
 
-// "33.1.16.172.in-addr.arpa" -> 172.16.1.33 in network order. -EINVAL when the name is no other.
+// "33.1.16.172.in-addr.arpa" -> 172.16.1.33 in network order. -EINVAL when it is another name.
 int dns_reverse_parse(const char *name, uint32_t *address);

@@ -14,6 +14,8 @@
 #define ICMP_ECHO_REQUEST      8
 #define ICMP_TIME_EXCEEDED     11
 #define ICMP_PARAMETER_PROBLEM 12
+#define ICMP_TIMESTAMP	       13
+#define ICMP_MASK_REPLY	       18 // the last of the queries and replies that follow it
 
 #define ICMP_CODE_NET_UNREACHABLE      0
 #define ICMP_CODE_HOST_UNREACHABLE     1
