@@ -81,6 +81,8 @@ static int take_ids(struct control *control, const struct model *model, const ch
 		const struct port_config *port = &model->ports[i];
 		const char *path = arena_printf(model->arena, "ports.%s", port->name);
 
+		if (!port_is_local(port))
+			continue;
 		take(control->attachments, name_of_port(name, port), path, problems);
 		if (port->vlan != 0)
 			take(control->attachments, name_of_trunk(name, port->device), path,

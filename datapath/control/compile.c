@@ -431,8 +431,10 @@ struct snapshot *snapshot_compile(struct control *control, const struct model *m
 		compile_uplink(&c, &model->uplinks[i]);
 	for (size_t i = 0; i < model->n_networks; i++)
 		compile_network(&c, &model->networks[i]);
-	for (size_t i = 0; i < model->n_ports; i++)
-		compile_port(&c, &model->ports[i]);
+	for (size_t i = 0; i < model->n_ports; i++) {
+		if (port_is_local(&model->ports[i]))
+			compile_port(&c, &model->ports[i]);
+	}
 	filters_compile(control, model, s, c.arena);
 	compile_members(&c);
 	return s;

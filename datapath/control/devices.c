@@ -170,6 +170,8 @@ static void collect(struct control *control, const struct model *model, struct w
 	for (size_t i = 0; i < model->n_ports; i++) {
 		const struct port_config *port = &model->ports[i];
 
+		if (!port_is_local(port))
+			continue;
 		want(control, wants, port->device, model_network(model, port->network)->mtu,
 			arena_printf(model->arena, "ports.%s.device", port->name));
 	}

@@ -121,8 +121,11 @@ static void collect(struct control *control, const struct model *model)
 	for (size_t i = 0; i < model->n_ports; i++) {
 		const struct port_config *port = &model->ports[i];
 		char name[ATTACHMENT_NAME_LEN];
-		uint16_t id = ids_find(control->attachments, name_of_port(name, port));
+		uint16_t id;
 
+		if (!port_is_local(port))
+			continue;
+		id = ids_find(control->attachments, name_of_port(name, port));
 		add(control, model_network(model, port->network), &port->mac,
 			is_active(s, &s->attachments[id]) ? id : 0);
 	}

@@ -168,6 +168,8 @@ struct network_config {
 	uint32_t ageing;	    // seconds; 0: the tunnel's or 300
 	struct ip_list remotes;	    // flood targets of the vxlan segment beside the tunnel's
 	bool arp_responder;	    // answer ARP and ND of local ports for known addresses
+	const struct subnet_config **subnets; // of the network, by name; from model_complete
+	size_t n_subnets;
 };
 
 enum dhcp_mode {
@@ -232,11 +234,12 @@ struct port_config {
 	const char *dns_name; // NULL: host-ADDRESS
 	struct dhcp_option_config *dhcp_options;
 	size_t n_dhcp_options;
-	bool up;			    // default true
-	bool vlan_transparent;		    // tags from the device are not refused; default false
-	uint32_t fdb_limit;		    // learned entries behind this port; 0: no own limit
-	const char *owner;		    // "network:…": the port is trusted
-	bool port_security;		    // anti-spoofing and security groups; default true
+	bool up;	       // default true
+	bool vlan_transparent; // tags from the device are not refused; default false
+	uint32_t fdb_limit;    // learned entries behind this port; 0: no own limit
+	const char *owner;     // "network:…": the port is trusted
+	const char *router;    // whose interface it is, from model_complete; NULL: none
+	bool port_security;    // anti-spoofing and security groups; default true
 	struct string_list security_groups; // default of a filtered port: DEFAULT_GROUP
 	bool security_groups_given;	    // given, and not that default
 	struct address_pair *pairs;
@@ -424,15 +427,16 @@ const struct router_config *model_port_router(const struct model *model, const c
 // Whether a router's interface holds the gateway address of the subnet: it is not isolated.
 bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet);
 
-// Whether the port is plugged in on this node: it has a device.
-bool port_is_local(const struct port_config *port);
-
 // A port of the infrastructure: never filtered, may plug in anywhere.
 bool port_is_trusted(const struct port_config *port);
 // Anti-spoofing, ARP checks and security groups apply: port security is on and it is not trusted.
+bool port_is_secured(const struct port_config *port);
+// Whether the port is plugged in on this node: it has a device, and with it an attachment.
+bool port_is_local(const struct port_config *port);
+// It is secured, and by this node.
 bool port_is_filtered(const struct port_config *port);
 
-// Whether the port is filtered and in the security group.
+// Whether the port is secured and in the security group.
 bool port_in_group(const struct port_config *port, const char *group);
 
 // The addresses of a group's members, of one family: fixed addresses and allowed pairs of the ports

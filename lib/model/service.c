@@ -7,16 +7,22 @@
 #include "model/check.h"
 #include "model/model.h"
 
+bool network_has_v4(const struct network_config *network)
+{
+	for (size_t i = 0; i < network->n_subnets; i++)
+		if (subnet_is_v4(network->subnets[i]))
+			return true;
+	return false;
+}
+
 const struct subnet_config *model_subnet_of(
 	const struct model *model, const char *network, const struct ip_addr *ip)
 {
-	for (size_t i = 0; i < model->n_subnets; i++) {
-		const struct subnet_config *subnet = &model->subnets[i];
+	const struct network_config *config = model_network(model, network);
 
-		if (subnet->network != NULL && strcmp(subnet->network, network) == 0 &&
-			ip_prefix_contains(&subnet->cidr, ip))
-			return subnet;
-	}
+	for (size_t i = 0; config != NULL && i < config->n_subnets; i++)
+		if (ip_prefix_contains(&config->subnets[i]->cidr, ip))
+			return config->subnets[i];
 	return NULL;
 }
 
@@ -33,11 +39,6 @@ static void append_metadata(struct prefix_list *list)
 	ip_parse(METADATA_IPV6, &v6);
 	append_address(list, &v4, 32);
 	append_address(list, &v6, 128);
-}
-
-bool subnet_has_dhcp(const struct subnet_config *subnet, const char *network)
-{
-	return subnet->dhcp.mode != DHCP_OFF && text_compare(subnet->network, network) == 0;
 }
 
 // What one subnet says about the service port of its network, where none before it did.
@@ -60,32 +61,27 @@ static void add_subnet(struct network_service *service, const struct subnet_conf
 bool model_network_service(const struct model *model, const char *network, struct arena *arena,
 	struct network_service *service)
 {
-	size_t n = 0;
+	const struct network_config *config = model_network(model, network);
+	size_t n = config == NULL ? 0 : config->n_subnets;
 
 	memset(service, 0, sizeof(*service));
-	for (size_t i = 0; i < model->n_subnets; i++)
-		n += subnet_has_dhcp(&model->subnets[i], network);
-	if (n == 0)
-		return false;
 	service->subnets = arena_alloc(arena, n * sizeof(*service->subnets));
 	service->addresses.list = arena_alloc(arena, (n + 2) * sizeof(*service->addresses.list));
-	for (size_t i = 0; i < model->n_subnets; i++)
-		if (subnet_has_dhcp(&model->subnets[i], network))
-			add_subnet(service, &model->subnets[i]);
+	for (size_t i = 0; i < n; i++)
+		if (config->subnets[i]->dhcp.mode != DHCP_OFF)
+			add_subnet(service, config->subnets[i]);
+	if (service->n_subnets == 0)
+		return false;
 	append_metadata(&service->addresses);
 	return true;
 }
 
 const struct router_config *model_port_router(const struct model *model, const char *port)
 {
-	for (size_t i = 0; i < model->n_routers; i++) {
-		const struct router_config *router = &model->routers[i];
+	const struct port_config *config = model_port(model, port);
 
-		for (size_t j = 0; j < router->n_interfaces; j++)
-			if (text_compare(router->interfaces[j].port, port) == 0)
-				return router;
-	}
-	return NULL;
+	return config == NULL || config->router == NULL ? NULL
+							: model_router(model, config->router);
 }
 
 bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet)
