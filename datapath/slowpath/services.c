@@ -2,6 +2,7 @@
 
 #include "slowpath/services.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,14 +50,17 @@ const struct internal_port *services_port(const struct services *services, uint1
 static int compare_host(const void *key, const void *element)
 {
 	uint64_t mac = *(const uint64_t *)key;
-	const struct service_host *host = element;
+	const struct service_host *host = *(const struct service_host *const *)element;
 
 	return mac < host->mac ? -1 : mac > host->mac;
 }
 
 const struct service_host *service_host_by_mac(const struct service_network *network, uint64_t mac)
 {
-	return find(&mac, network->hosts, network->n_hosts, sizeof(*network->hosts), compare_host);
+	const struct service_host *const *found =
+		find(&mac, network->hosts, network->n_hosts, sizeof(*network->hosts), compare_host);
+
+	return found == NULL ? NULL : *found;
 }
 
 static int compare_owner(const void *key, const void *element)
@@ -73,11 +77,70 @@ const struct service_owner *service_owner_of(
 		compare_owner);
 }
 
-bool internal_port_has(const struct internal_port *port, const struct ip_addr *address)
+// ---- names ------------------------------------------------------------------------------------
+
+// The first host of the name that is `len` bytes long, and whose domain is `domain` (NULL: any).
+static const struct service_name *find_name(
+	const struct service_network *network, const char *name, size_t len, const char *domain)
 {
-	for (size_t i = 0; i < port->n_addresses; i++) {
-		if (ip_equal(&port->addresses[i].prefix.addr, address))
-			return true;
+	size_t from = 0, to = network->n_names;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		const char *other = network->names[middle]->name;
+		int order = strncmp(other, name, len);
+
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
 	}
-	return false;
+	for (; from < network->n_names; from++) {
+		const struct service_name *found = network->names[from];
+
+		if (strncmp(found->name, name, len) != 0)
+			break;
+		if (found->name[len] == '\0' &&
+			(domain == NULL ||
+				(found->domain != NULL && strcmp(found->domain, domain) == 0)))
+			return found;
+	}
+	return NULL;
+}
+
+// A name may have dots itself, so that each of them may be where the domain begins.
+static bool find_address(void *arg, const char *name, uint32_t *address)
+{
+	const struct service_network *network = arg;
+	const struct service_name *found = find_name(network, name, strlen(name), NULL);
+
+	for (const char *dot = strchr(name, '.'); found == NULL && dot != NULL;
+		dot = strchr(dot + 1, '.'))
+		found = find_name(network, name, (size_t)(dot - name), dot + 1);
+	if (found != NULL)
+		*address = found->address;
+	return found != NULL;
+}
+
+static bool find_name_of(void *arg, uint32_t address, char name[DNS_NAME_MAX])
+{
+	struct ip_addr ip = ip_from_v4(address);
+	const struct service_owner *owner = service_owner_of(arg, &ip);
+
+	if (owner == NULL || owner->name == NULL)
+		return false;
+	if (owner->name->domain == NULL)
+		snprintf(name, DNS_NAME_MAX, "%s", owner->name->name);
+	else
+		snprintf(name, DNS_NAME_MAX, "%s.%s", owner->name->name, owner->name->domain);
+	return true;
+}
+
+struct dns_zone service_zone(const struct service_network *network)
+{
+	return (struct dns_zone){
+		.find_address = find_address,
+		.find_name = find_name_of,
+		.arg = (void *)network, // only read
+	};
 }

@@ -15,13 +15,11 @@
 
 #include "base/arena.h"
 #include "net/addr.h"
+#include "slowpath/dhcp.h"
+#include "slowpath/dns.h"
 
 struct device;
 struct service_network;
-
-// Where the metadata service is asked, on every service port.
-#define METADATA_IP4 "169.254.169.254"
-#define METADATA_IP6 "fe80::a9fe:a9fe"
 
 enum internal_kind {
 	INTERNAL_SERVICE, // serves DHCP, DNS and metadata on one network
@@ -48,31 +46,40 @@ struct internal_port {
 
 // A port of the network, here or on another node.
 struct service_host {
-	const char *port;    // its name
-	uint64_t mac;	     // low 48 bits
-	uint16_t attachment; // 0: on another node
-	bool up;	     // its attachment is up; on another node: true
-	const struct ip_addr *addresses;
-	size_t n_addresses;
+	const char *port;      // its name
+	uint64_t mac;	       // low 48 bits
+	uint16_t attachment;   // 0: on another node
+	bool up;	       // its attachment is up; on another node: true
+	struct dhcp_host dhcp; // no reservations: not served
 };
 
-// Who has an address of a network; exactly one of the two is set.
+// What the name server of the network says of an address.
+struct service_name {
+	const char *name;   // lower case, without domain
+	const char *domain; // of its subnet, NULL: none
+	uint32_t address;   // network order
+};
+
+// Who has an address of a network: an internal port or a host, the other is NULL.
 struct service_owner {
 	struct ip_addr address;
 	const struct internal_port *internal;
 	const struct service_host *host;
+	const struct service_name *name; // NULL: none
 };
 
 struct service_network {
 	uint16_t id; // in the snapshot
 	const char *name;
-	uint16_t mtu;
 	bool arp_responder;		     // ARP and ND requests of local ports are answered here
 	const struct internal_port *service; // NULL: none
-	const struct service_host *hosts;    // sorted by MAC
+	const struct dhcp_service *dhcp;     // of the service port, NULL: none
+	const struct service_host *const *hosts; // sorted by MAC
 	size_t n_hosts;
 	const struct service_owner *owners; // sorted by address
 	size_t n_owners;
+	const struct service_name *const *names; // sorted by name
+	size_t n_names;
 };
 
 struct services {
@@ -91,4 +98,5 @@ const struct internal_port *services_port(const struct services *services, uint1
 const struct service_host *service_host_by_mac(const struct service_network *network, uint64_t mac);
 const struct service_owner *service_owner_of(
 	const struct service_network *network, const struct ip_addr *address);
-bool internal_port_has(const struct internal_port *port, const struct ip_addr *address);
+// What the name server of the network says.
+struct dns_zone service_zone(const struct service_network *network);
