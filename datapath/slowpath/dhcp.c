@@ -551,6 +551,18 @@ static enum drop_reason discover(struct exchange *x)
 	return N_DROP_REASONS;
 }
 
+// Why the client does not get what it asks for, for the eyes of who reads its log.
+static const char *refusal(const struct exchange *x)
+{
+	if (!x->dhcp.requested_given)
+		return "lease not found";
+	if (!x->dhcp.server_given)
+		return "wrong address";
+	if (subnet_of(x->query->service, x->dhcp.requested) == NULL)
+		return "wrong network";
+	return "address not available";
+}
+
 static enum drop_reason request(struct exchange *x)
 {
 	const struct dhcp *dhcp = &x->dhcp;
@@ -560,11 +572,8 @@ static enum drop_reason request(struct exchange *x)
 		return DROP_DHCP_NOT_US;
 	if (x->wanted != NULL)
 		give(x, DHCP_ACK, x->wanted);
-	else if (subnet_of(x->query->service,
-			 dhcp->requested_given ? dhcp->requested : dhcp->ciaddr) == NULL)
-		refuse(x, "wrong network");
 	else
-		refuse(x, "wrong address");
+		refuse(x, refusal(x));
 	return N_DROP_REASONS;
 }
 
