@@ -106,8 +106,8 @@ static struct row_counter count(const struct rows *rows, uint32_t id)
 	for (unsigned w = 0; w < rows->tables->n_workers; w++) {
 		const struct row_counter *row = &rows->tables->rows[w][id];
 
-		sum.packets += __atomic_load_n(&row->packets, __ATOMIC_RELAXED);
-		sum.bytes += __atomic_load_n(&row->bytes, __ATOMIC_RELAXED);
+		sum.packets += counter_read(&row->packets);
+		sum.bytes += counter_read(&row->bytes);
 	}
 	return sum;
 }

@@ -100,7 +100,7 @@ static void inject(struct worker_ctx *ctx, const struct inject *inject)
 	};
 
 	packet_read_ethernet(&p);
-	attachment_counters(ctx, p.care)->originated++;
+	counter_add(&attachment_counters(ctx, p.care)->originated, 1);
 	if (!(attachment->flags & ATTACHMENT_INTERNAL))
 		ctx->side.packets[ctx->side.n++] = p;
 	else if (come_in(ctx, &p))

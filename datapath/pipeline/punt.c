@@ -34,7 +34,7 @@ void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
 		return;
 	}
 	// Counted before control can see it, so that the ledger is never short of a packet.
-	attachment_counters(ctx, p->care)->consumed++;
+	counter_add(&attachment_counters(ctx, p->care)->consumed, 1);
 	if (rte_ring_sp_enqueue_elem(ctx->rings->punts, &punt, sizeof(punt)) != 0) {
 		attachment_counters(ctx, p->care)->consumed--;
 		drop(ctx, p, DROP_PUNT_FULL);

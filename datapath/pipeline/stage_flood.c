@@ -31,7 +31,7 @@ static void send_copy_to(struct worker_ctx *ctx, const struct packet *p, struct 
 {
 	struct packet copy = *p;
 
-	attachment_counters(ctx, p->care)->copies++;
+	counter_add(&attachment_counters(ctx, p->care)->copies, 1);
 	copy.mbuf = packet_copy(ctx, p->mbuf);
 	if (copy.mbuf == NULL) {
 		drop(ctx, &copy, DROP_FLOOD_NOMEM);

@@ -24,8 +24,8 @@ static void handover_end(struct worker_ctx *ctx, const struct handover *handover
 {
 	if (handover->in == handover->out)
 		return; // sent by control: never in another's care
-	attachment_counters(ctx, handover->in)->handed_out += handover->packets;
-	attachment_counters(ctx, handover->out)->handed_in += handover->packets;
+	counter_add(&attachment_counters(ctx, handover->in)->handed_out, handover->packets);
+	counter_add(&attachment_counters(ctx, handover->out)->handed_in, handover->packets);
 }
 
 static inline void handover_to(

@@ -79,7 +79,7 @@ static inline struct attachment_counters *attachment_counters(
 // The only way a packet dies. mbuf may be NULL: a copy that could not be made.
 static inline void drop(struct worker_ctx *ctx, const struct packet *p, enum drop_reason reason)
 {
-	attachment_counters(ctx, p->care)->drops[reason]++;
+	counter_add(&attachment_counters(ctx, p->care)->drops[reason], 1);
 	rte_pktmbuf_free(p->mbuf);
 }
 
@@ -90,8 +90,8 @@ static inline void settle(struct worker_ctx *ctx, struct packet *p, uint16_t att
 
 	p->in = attachment;
 	p->care = attachment;
-	counters->rx++;
-	counters->rx_bytes += p->len;
+	counter_add(&counters->rx, 1);
+	counter_add(&counters->rx_bytes, p->len);
 }
 
 // Drops a packet that was not classified to an attachment yet.
