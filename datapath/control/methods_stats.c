@@ -12,6 +12,8 @@ static const char *const kind_names[] = {
 	[ATTACHMENT_SEGMENT] = "segment",
 	[ATTACHMENT_TUNNEL] = "tunnel",
 	[ATTACHMENT_UPLINK] = "uplink",
+	[ATTACHMENT_SERVICE] = "service",
+	[ATTACHMENT_ROUTER] = "router",
 };
 
 static uint64_t sum_drops(const struct attachment_counters *counters)
