@@ -153,6 +153,7 @@ struct worker_ctx *worker_ctx_new(struct tables *tables, unsigned index)
 	ctx->tables = tables;
 	ctx->fdb = tables->fdb;
 	ctx->counters = tables->counters[index];
+	ctx->rows = tables->rows[index];
 	ctx->rings = &tables->rings[index];
 	ctx->index = index;
 	ctx->ip_id_min = index * range;

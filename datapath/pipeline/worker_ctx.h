@@ -55,6 +55,7 @@ struct worker_ctx {
 	struct tables *tables;
 	struct fdb *fdb;
 	struct counters *counters;
+	struct row_counter *rows; // of filters
 	struct worker_rings *rings;
 	unsigned index;
 
