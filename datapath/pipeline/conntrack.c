@@ -363,6 +363,26 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 	}
 }
 
+void track_later(const struct tracker *tracker, struct track_packet *packet)
+{
+	const struct session_table *table = tracker->sessions;
+	struct session_tuple *tuple = &packet->tuple;
+	const struct inet *ip = &packet->ip;
+
+	packet->state = TRACK_INVALID;
+	packet->session = 0;
+	if (ip->l4_len < tuple_len(ip) || !read_tuple(tuple, ip, packet->zone))
+		return;
+	tuple->hash = session_hash(table, &tuple->key);
+	uint32_t id = session_lookup(table, tuple, tracker->now_s);
+
+	if (id == 0 || is_other_side(session_get(table, id), tuple, false))
+		return;
+	packet->session = id;
+	packet->reply = flows_back(session_get(table, id), tuple);
+	packet->state = TRACK_ESTABLISHED;
+}
+
 // ---- confirming -------------------------------------------------------------------------------
 
 static void begin_session(const struct tracker *tracker, struct session *s,
