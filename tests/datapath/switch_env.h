@@ -50,6 +50,8 @@ void pass_time(unsigned seconds);
 void arrive(const char *device, const struct frame *frame);
 // Frames that arrive in one burst.
 void arrive_burst(const char *device, const struct frame *frames, unsigned n);
+// The same; returns the cycles of the time stamp counter that the pipeline took.
+uint64_t arrive_timed(const char *device, const struct frame *frames, unsigned n);
 // With what a driver says about it.
 void arrive_offloaded(
 	const char *device, const struct frame *frame, uint64_t ol_flags, uint16_t tci);
