@@ -657,6 +657,8 @@ static void stop(void)
 	}
 	ck_assert_uint_eq(rte_mempool_in_use_count(pool), 0);
 	ck_assert_uint_eq(rte_mempool_in_use_count(rx_pool), 0);
+	rte_mempool_free(pool);
+	rte_mempool_free(rx_pool);
 }
 
 // Item 123.
