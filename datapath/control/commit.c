@@ -165,10 +165,13 @@ struct model *commit_check(
 	struct control *control, const json_t *document, struct problems *problems)
 {
 	struct model *model = config_decode(document, problems);
+	const struct model *generated = control->model; // where generated values come from
 
 	if (model == NULL)
 		return NULL;
-	model_complete(model, control->model, problems);
+	if (generated == NULL && control->state != NULL)
+		generated = state_previous(control->state);
+	model_complete(model, generated, problems);
 	model_validate(model, control->model, problems);
 	if (problems->n > 0) {
 		model_free(model);
@@ -195,6 +198,8 @@ int control_commit(struct control *control, const json_t *document, struct probl
 	control->model = model;
 	json_decref(control->document);
 	control->document = config_encode(model);
+	if (control->state != NULL)
+		state_keep(control->state, control->document);
 	if (first) {
 		json_decref(control->saved);
 		control->saved = json_incref(control->document);

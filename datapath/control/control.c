@@ -70,6 +70,7 @@ void control_free(struct control *control)
 	ids_free(control->domains);
 	ids_free(control->attachments);
 	rows_free(control->rows);
+	state_free(control->state);
 	cuts_free(control->cuts);
 	for (unsigned i = 0; i < MAX_ATTACHMENTS; i++)
 		free(control->baselines[i]);
@@ -121,6 +122,17 @@ void control_set_file(struct control *control, const char *file)
 	control->file = copy;
 	json_decref(control->saved);
 	control->saved = json_incref(control->document);
+}
+
+int control_set_state(struct control *control, const char *directory, struct problems *problems)
+{
+	control->state = state_open(directory, problems);
+	return control->state == NULL ? -EIO : 0;
+}
+
+const char *control_state_directory(const struct control *control)
+{
+	return control->state == NULL ? NULL : state_directory(control->state);
 }
 
 void control_set_cpus(struct control *control, const unsigned *cpus)

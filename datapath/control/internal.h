@@ -13,6 +13,7 @@
 #include "control/filters.h"
 #include "control/ids.h"
 #include "control/rows.h"
+#include "control/state.h"
 #include "tables/device.h"
 #include "tables/limits.h"
 #include "tables/tables.h"
@@ -76,6 +77,7 @@ struct control {
 	unsigned busy_polls;  // left at the short interval
 	char *file;	      // that config.save writes; NULL: none
 	json_t *saved;	      // the document that the file stands for; NULL: none
+	struct state *state;  // NULL: none is kept
 };
 
 // ---- names of attachments ----------------------------------------------------------------------
