@@ -120,7 +120,7 @@ class Cloud:
         one, four = lab.ns("node1"), lab.ns("node4")
         self.under = lab.wire("under", (one, "under0"), (four, "under0"))
         self.trunk = lab.wire("trunk", (one, "trunk0"), (four, "trunk0"), learning=False)
-        self.guests = {plan.name: lab._own(Guest(lab, plan.name, plan.address))
+        self.guests = {plan.name: lab.own(Guest(lab, plan.name, plan.address))
                        for plan in self.plans}
         subnets = subnets if subnets is not None else {plan.name: dhcp(plan) for plan in self.plans}
         self.node1 = Weft(one, {**self.config(NODE1, [NODE4]), "subnets": subnets})

@@ -10,6 +10,7 @@ import time
 
 from scapy.all import BOOTP, DHCP, IP, UDP, Ether
 
+from cloud import Guest
 from netlab import wait_for
 from node import Weft
 
@@ -65,7 +66,8 @@ def lease_time(raw, mac, xid):
 
 def test_flood_of_discovers_does_not_delay_others(lab):
     """Item 102: 10,000 DISCOVERs a second from one port; another gets its lease within 100 ms."""
-    loud, quiet = (lab.instance(name, f"172.20.0.{host}") for name, host in (("loud", 50), ("quiet", 51)))
+    # Without an address they say nothing but what the test sends.
+    loud, quiet = (lab.own(Guest(lab, name, f"172.20.0.{host}")) for name, host in (("loud", 50), ("quiet", 51)))
     node = Weft(lab.ns("weft"), {
         "networks": {"net": {"segments": [{"type": "flat", "uplink": "lan"}]}},
         "uplinks": {"lan": {"device": "tap:lan0"}},
