@@ -3,7 +3,6 @@
 to both, the same replies from both, field by field and option by option, but for what weft does
 otherwise on purpose (DEVIATIONS)."""
 
-import os
 import select
 import socket
 import time
@@ -11,7 +10,7 @@ from collections import Counter
 
 import dhcp_messages as dm
 from capture import SO_RCVBUFFORCE
-from dhcp_messages import ACK, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST, address
+from dhcp_messages import ACK, DECLINE, INFORM, NAK, OFFER, RELEASE, REQUEST, address
 from netlab import wait_for
 from node import Weft
 
