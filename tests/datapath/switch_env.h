@@ -121,6 +121,8 @@ void encap_tests(TCase *tcase);
 void decap_tests(TCase *tcase);
 void drop_tests(TCase *tcase);
 void local_tests(TCase *tcase);
+void service_tests(TCase *tcase);
+void service_dhcp_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);
