@@ -223,7 +223,8 @@ static bool left_out(struct encoder *e, const struct object_def *def, const stru
 	bool same;
 
 	if (!is_given(field, object))
-		return !e->full || (field->type == FIELD_UINT && json_integer_value(value) == 0);
+		return !e->full || field->type == FIELD_OBJECT ||
+		       (field->type == FIELD_UINT && json_integer_value(value) == 0);
 	if (e->full || field->set_offset != 0 || (field->flags & FIELD_REQUIRED))
 		return false;
 	usual = encode_field(e, field, default_object(e, def));
