@@ -230,6 +230,14 @@ static const struct {
 		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
 		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
 		"tap:meta\n"},
+	{"service show",
+		"[{\"attachment\": \"service vxlan1\", \"kind\": \"service\", \"network\": "
+		"\"vxlan1\", \"mac\": \"fa:16:3e:31:14:a6\", \"addresses\": "
+		"[\"172.16.1.10/24\", \"169.254.169.254/32\"], \"metadata-device\": "
+		"\"tap:meta\"}]",
+		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
+		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
+		"tap:meta\n"},
 	{"session show",
 		"[{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
 		"\"state\": \"established\", \"source\": \"10.0.0.1\", \"source-port\": 40000, "
