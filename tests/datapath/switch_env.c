@@ -720,6 +720,7 @@ static int run_suite(void)
 	add_case(suite, "local", local_tests);
 	add_case(suite, "service", service_tests);
 	add_case(suite, "service dhcp", service_dhcp_tests);
+	add_case(suite, "dhcp", dhcp_tests);
 	add_case(suite, "filters", filter_tests);
 	add_case(suite, "states", filter_state_tests);
 	add_case(suite, "fragments", filter_fragment_tests);

@@ -123,6 +123,7 @@ void drop_tests(TCase *tcase);
 void local_tests(TCase *tcase);
 void service_tests(TCase *tcase);
 void service_dhcp_tests(TCase *tcase);
+void dhcp_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);
