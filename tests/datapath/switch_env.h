@@ -124,6 +124,8 @@ void local_tests(TCase *tcase);
 void service_tests(TCase *tcase);
 void service_dhcp_tests(TCase *tcase);
 void dhcp_tests(TCase *tcase);
+void router_tests(TCase *tcase);
+void router_nat_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);
