@@ -5,10 +5,12 @@
 #include "io/ethdev.h"
 #include "io/packet.h"
 #include "io/tap.h"
+#include "io/vhost.h"
 
 void io_register(void)
 {
 	tap_register();
 	packet_register();
+	vhost_register();
 	ethdev_register();
 }
