@@ -126,6 +126,11 @@ class Weft:
         for path in (self.sock, self.run_dir()):
             assert not os.path.exists(path), f"{path} was left behind"
 
+    def kill(self):
+        """As a crash, or kill -9."""
+        self._hang_up()
+        self.process.stop(signal.SIGKILL)
+
     def restart(self):
         self.stop()
         self.start()
