@@ -2,6 +2,8 @@
 """What weft talks to in the tests: the kernel's own vxlan device, Open vSwitch in user space."""
 
 import os
+import shutil
+import signal
 
 from netlab import run, wait_for
 
@@ -99,3 +101,37 @@ class Ovs:
             rest = [c for c in columns if c not in tag]
             words = ["add-port", name, ifname, *tag]
             self.vsctl(*words, *(["--", "set", "Interface", ifname, *rest] if rest else []))
+
+
+class VirtioUser:
+    """A guest without a kernel: DPDK's virtio driver in a process of its own, which answers ARP for
+    any address, and ping. Listens on the socket as a virtual machine would."""
+
+    def __init__(self, ns, name, mac, path=None, options=""):
+        self.ns = ns
+        self.name = name
+        self.mac = mac
+        self.path = path or ns.lab.path(f"{name}.vhost")
+        self.options = options
+        self.process = None
+
+    @property
+    def device(self):
+        return f"vhost:{self.path}"
+
+    def start(self):
+        """Returns when it waits for weft, or has it already."""
+        prefix = f"{self.ns.name}-{self.name}"
+        self.ns.lab.closers.append(
+            lambda: shutil.rmtree(f"/run/dpdk/{prefix}", ignore_errors=True))
+        self.process = self.ns.start(
+            "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-huge", "-m", "128", "--no-pci",
+            "--no-telemetry", f"--file-prefix={prefix}",
+            f"--vdev=net_virtio_user0,path={self.path},server=1,mac={self.mac}{self.options}",
+            "--", "--forward-mode=icmpecho", "--stats-period=60", "--total-num-mbufs=2048")
+        wait_for(lambda: os.path.exists(self.path), f"the socket of {self.name}")
+
+    def stop(self):
+        """As a virtual machine that crashes."""
+        self.process.stop(signal.SIGKILL)
+        os.unlink(self.path)

@@ -14,6 +14,7 @@ from frontend import (BUFFER, ENTRIES, FROM_GUEST, HEADER, INDIRECT_TABLE, MEMOR
 from guest import QemuGuest
 from netlab import wait_for
 from node import Weft
+from peers import VirtioUser
 
 VXLAN1 = PLANS["vxlan1"]
 
@@ -76,6 +77,46 @@ def test_qemu_guests(lab):
     cloud.check_traffic()
     assert one.dhcp() == f"{cloud.addresses[0]}/24"
     assert cloud.weft.stats(f"port {one.name}")["tx"] > 0
+
+
+# ---- DPDK's own virtio driver
+
+
+@pytest.mark.parametrize("options", ["", ",mrg_rxbuf=0,in_order=1,packed_vq=1"])
+def test_virtio_user(lab, options):
+    """It comes and goes, and weft too."""
+    ns = lab.ns("node")
+    peer = VirtioUser(ns, "peer", "02:00:00:00:00:09", options=options)
+    weft = Weft(ns, {
+        "uplinks": {"up": {"device": "vdev:net_null0,no-rx=1"}},
+        "networks": {"lan": {"segments": [{"type": "flat", "uplink": "up"}]}},
+        "ports": {"peer": {"network": "lan", "device": peer.device, "mac": peer.mac,
+                           "addresses": ["10.1.0.9"], "security-groups": ["default"]},
+                  "a": {"network": "lan", "device": "tap:a", "port-security": False}},
+        "security-groups": {"default": {"rules": [
+            {"direction": "ingress", "protocol": "icmp"}, {"direction": "egress"}]}}})
+    a = lab.instance("a", "10.1.0.1", mtu=1500)
+    weft.give("a", a)
+    assert a.unreachable("10.1.0.9")
+    weft.wait_drop("tx_no_peer")
+    for _ in range(2):
+        peer.start()
+        link_is(weft, peer.device, "up")
+        wait_for(lambda: a.ping("10.1.0.9", count=1, patience=0.5), "an answer", timeout=20)
+        assert a.ping("10.1.0.9", count=20, size=1472, df=True)
+        peer.stop()
+        link_is(weft, peer.device, "down")
+    peer.start()
+    wait_for(lambda: a.ping("10.1.0.9", count=1, patience=0.5), "an answer", timeout=20)
+    for end in (weft.stop, weft.kill):
+        ping = a.start_ping("10.1.0.9", count=100000, interval=0.01)
+        ping.more()
+        end()
+        weft.start()
+        weft.give("a", a)
+        link_is(weft, peer.device, "up")
+        assert a.ping("10.1.0.9", count=20, size=1472, df=True)
+        ping.stop()
 
 
 # ---- a frontend of our own
