@@ -142,7 +142,7 @@ static void add_port_routes(struct draft *d, const struct router_port *port)
 		add_gateway_routes(d, port, interface);
 }
 
-static bool is_on_link(const struct router_port *port, const struct ip_addr *ip)
+bool router_port_reaches(const struct router_port *port, const struct ip_addr *ip)
 {
 	if (ip_prefix_contains(&port->subnet->cidr, ip))
 		return true;
@@ -158,7 +158,7 @@ static void add_static(struct draft *d, const struct route_config *config)
 	for (size_t i = 0; i < d->n_ports; i++) {
 		const struct router_port *port = &d->ports[i];
 
-		if (!is_on_link(port, &config->nexthop))
+		if (!router_port_reaches(port, &config->nexthop))
 			continue;
 		add_route(d, &(struct route){.prefix = ip_v4(&config->destination.addr),
 				     .len = config->destination.len,
