@@ -63,6 +63,8 @@ struct control {
 
 	struct static_entry *statics; // sorted by key
 	size_t n_statics;
+	struct static_entry *old_statics; // during a commit: those before it
+	size_t n_old_statics;
 	bool statics_missing;	   // some found no room in the table
 	uint64_t statics_retry_ns; // when to try again
 
@@ -100,6 +102,8 @@ struct router_ports {
 
 // Those of a completed model.
 struct router_ports router_ports(const struct model *model, struct arena *arena);
+// Whether an address is on the link of the port.
+bool router_port_reaches(const struct router_port *port, const struct ip_addr *ip);
 // Whether a floating address belongs to the router, and stands for a port's.
 bool floating_is_on(const struct floating_ip_config *floating, const struct router_config *router);
 // Routers and their attachments. Networks are compiled.
@@ -169,6 +173,10 @@ void services_follow(struct control *control, const struct model *model);
 
 // ---- entries.c ---------------------------------------------------------------------------------
 
+// Writes the static entries of domains that are new in `new`: whoever sees that snapshot finds the
+// MACs of ports in them at once, nobody else looks there. Called before it is published.
+void entries_prepare(
+	struct control *control, const struct snapshot *new, const struct model *model);
 // Makes the FDB follow a commit: forgets what was learned at attachments that are gone, down or
 // elsewhere, and brings the static entries up to date. Called after the snapshot is published.
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model);
