@@ -14,7 +14,7 @@
 // each address and length that it follows. What it can not pass on as one frame in one of our
 // buffers counts as rx_errors; a ring with an entry that leads nowhere counts once and stands still
 // until the guest resets it. Nothing of a virtio header is believed: features by which a guest may
-// leave checksums or segmentation to us are not offered (README of the decision: adr 0016).
+// leave checksums or segmentation to us are not offered (docs/adr/0018-vhost.md).
 
 #include "io/vhost.h"
 

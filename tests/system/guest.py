@@ -29,7 +29,9 @@ INIT = """#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
-for module in @MODULES@; do insmod /modules/$module.ko; done
+for module in @MODULES@; do
+	[ ! -e /modules/$module.ko ] || insmod /modules/$module.ko
+done
 ip link set lo up
 ip link set eth0 up
 stty -echo
@@ -96,8 +98,9 @@ def initramfs():
     archive.entry("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
     for library in re.findall(r"(/\S+) \(0x", run("ldd", busybox, check=False)):
         archive.copy(library)
-    for name in MODULES:
-        archive.copy(glob.glob(f"{kernel()[1]}/**/{name}.ko*", recursive=True)[0], f"modules/{name}.ko")
+    for name in MODULES:  # some kernels have them built in
+        for path in glob.glob(f"{kernel()[1]}/**/{name}.ko*", recursive=True):
+            archive.copy(path, f"modules/{name}.ko")
     for name in ("proc", "sys", "tmp", "etc", "www"):
         archive.entry(name, stat.S_IFDIR | 0o755)
     archive.entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))

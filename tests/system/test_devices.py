@@ -235,10 +235,12 @@ def test_only_so_many_ethdevs(empty):
 
 
 @pytest.mark.parametrize("text, symbol, says", [
-    ("bogus:x", "E_CFG_DEVICE", "drivers are tap, packet, memif, pcap, vdev, pci"),
+    ("bogus:x", "E_CFG_DEVICE", "drivers are tap, packet, vhost, memif, pcap, vdev, pci"),
     ("tap:a-name-that-is-too-long", "E_CFG_DEVICE", "1 to 15 characters"),
     ("tap:lo", "E_DEV_OPEN", "exists and is not a TAP"),
     ("packet:missing0", "E_DEV_OPEN", "no such interface"),
+    ("vhost:relative", "E_CFG_DEVICE", "absolute path"),
+    ("vhost:/run/guest,server=1", "E_CFG_DEVICE", "vhost:PATH"),
     ("memif:/missing/dir/sock", "E_DEV_OPEN", "Invalid socket directory"),
     ("memif:/tmp/weft-never.sock,role=boss", "E_DEV_OPEN", "Unknown role: boss"),
     ("pcap:/missing.pcap", "E_DEV_OPEN", "can not read /missing.pcap"),
