@@ -5,10 +5,12 @@
 #include "io/ethdev.h"
 #include "io/packet.h"
 #include "io/tap.h"
+#include "io/xdp.h"
 
 void io_register(void)
 {
 	tap_register();
 	packet_register();
+	xdp_register();
 	ethdev_register();
 }

@@ -36,7 +36,7 @@
 		.help = what ": how long a session lives without packets")
 
 #define DEVICE_FORM                                                                                \
-	"\"driver:name[,key=value]\", such as \"tap:web\", \"packet:eth1\" or "                    \
+	"\"driver:name[,key=value]\", such as \"tap:web\", \"packet:eth1\", \"xdp:eth1\" or "      \
 	"\"pci:0000:01:00.0\""
 
 static const struct field workers_fields[] = {
@@ -54,9 +54,11 @@ static const struct field uplink_fields[] = {
 	FIELD(uplink_config, vlans, "vlans", FIELD_RANGES, E_CFG_RANGE, .min = 1, .max = VID_MAX,
 		.help = "VLAN ids that segments may use; none: flat only"),
 	FIELD(uplink_config, address, "address", FIELD_PREFIX, E_VALUE,
-		.help = "underlay address of this node, with prefix length"),
+		.help = "underlay address of this node, with prefix length; of an xdp device it "
+			"may be left to the kernel"),
 	FIELD(uplink_config, gateway, "gateway", FIELD_IP, E_VALUE,
-		.help = "underlay next hop toward what is not on the prefix"),
+		.help = "underlay next hop toward what is not on the prefix; of an xdp device the "
+			"kernel's routes count instead"),
 	FIELD(uplink_config, vlan, "vlan", FIELD_UINT, E_NET_VLAN_INVALID, .min = 1, .max = VID_MAX,
 		.flags = FIELD_GENERATED, .default_text = "untagged",
 		.help = "VLAN of the underlay on this device"),
@@ -65,6 +67,10 @@ static const struct field uplink_fields[] = {
 	FIELD(uplink_config, mtu, "mtu", FIELD_UINT, E_VALUE, .min = 576, .max = 9600,
 		.default_text = "1500", .unit = "bytes",
 		.help = "largest IP packet the device carries"),
+	FIELD(uplink_config, share, "share", FIELD_ENUM, E_VALUE, GIVEN(uplink_config, share_given),
+		WORDS("tunnel", "vlans", "all"), .default_text = "tunnel",
+		.help = "what an xdp device takes from the kernel: tunnel datagrams, also the "
+			"VLANs of networks, or also untagged frames for a flat network"),
 	ADMIN_STATE(uplink_config),
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A device serves one uplink or one port, except a trunk device, which serves one port for each of
-// its VLANs (P9).
+// its VLANs (P9). One that the kernel goes on using serves an uplink.
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +146,20 @@ static size_t add_ports(struct check *check, struct user *users)
 	return n;
 }
 
+// The kernel and we tell frames of a shared device apart by what uplinks carry.
+static void check_port_drivers(struct check *check)
+{
+	for (size_t i = 0; i < check->model->n_ports; i++) {
+		const struct port_config *port = &check->model->ports[i];
+
+		if (port->device != NULL && device_is_shared(port->device))
+			check_report(check, E_CFG_DEVICE,
+				PATH(check, "ports.%s.device", port->name),
+				"%s is for uplinks; a port takes all of an interface: use packet:",
+				port->device);
+	}
+}
+
 void check_devices(struct check *check)
 {
 	const struct model *model = check->model;
@@ -153,6 +167,7 @@ void check_devices(struct check *check)
 		arena_alloc(check->arena, (model->n_uplinks + model->n_ports) * sizeof(*users));
 	size_t n = add_uplinks(check, users);
 
+	check_port_drivers(check);
 	n += add_ports(check, users + n);
 	qsort(users, n, sizeof(*users), compare_key);
 	for (size_t i = 1, first = 0; i < n; i++) {
