@@ -167,7 +167,8 @@ static uint32_t n_replayed(const char *device)
 
 static void need_device(struct memory_need *need, const char *device)
 {
-	if (strncmp(device, "tap:", 4) == 0 || strncmp(device, "packet:", 7) == 0)
+	if (strncmp(device, "tap:", 4) == 0 || strncmp(device, "packet:", 7) == 0 ||
+		device_is_shared(device))
 		return;
 	if (strncmp(device, "pcap:", 5) == 0)
 		need->n_replay += n_replayed(device);

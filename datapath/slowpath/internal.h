@@ -7,6 +7,7 @@
 //   neighbour.c   next hops: ARP resolution, packets that wait for it
 //   host.c        the host stack of the underlay address: ARP, ICMP, announcements
 //   membership.c  IGMP
+//   kernel.c      all of the last three, of an interface that the kernel goes on using
 
 #pragma once
 
@@ -74,6 +75,7 @@ struct membership {
 	uint8_t n_changes;  // reports of the last change still to send
 	uint64_t change_ns; // when
 	uint64_t answer_ns; // report that a query asked for; UINT64_MAX: none
+	int handle;	    // of kernel_join(), while the kernel is the member
 };
 
 // Control's side of one struct remote.
@@ -109,12 +111,15 @@ struct underlay_state {
 	bool strict_remotes;
 };
 
+struct kernel;
+
 struct slowpath {
 	struct tables *tables;
 	struct attachment_counters *counters; // control's, by attachment id
 	uint64_t *info;			      // control's
 	uint64_t now_ns;
 	struct underlay_state underlay;
+	struct kernel *kernel; // the underlay's host stack, NULL: we are it
 
 	struct vtep *vteps[MAX_REMOTES]; // by remote id
 	struct vtep_list groups;
@@ -189,6 +194,14 @@ bool neighbour_usable(const struct neighbour *n);
 void neighbour_packet(struct slowpath *s, struct punt *punt);
 // What an ARP packet says of its sender; `to_us`: it was addressed to us.
 void neighbour_heard(struct slowpath *s, const struct arp *arp, bool to_us);
+// What the kernel says of a neighbour.
+enum neighbour_news {
+	NEIGHBOUR_NEWS_REACHABLE,
+	NEIGHBOUR_NEWS_STALE,  // usable, and to be verified
+	NEIGHBOUR_NEWS_FAILED, // does not answer, or is to be forgotten
+	NEIGHBOUR_NEWS_GONE,
+};
+void neighbour_told(struct slowpath *s, uint32_t address, enum neighbour_news news, uint64_t mac);
 void neighbour_poll(struct slowpath *s);
 // Forgets all; remotes are left without a next hop until vtep_route().
 void neighbours_clear(struct slowpath *s);
@@ -198,6 +211,8 @@ void neighbours_clear(struct slowpath *s);
 // A frame of the underlay, in one piece and without a tag. Returns the reason it dies for, or
 // NO_DROP. The frame stays the caller's.
 enum drop_reason host_receive(struct slowpath *s, struct rte_mbuf *mbuf);
+// An ICMP message that the kernel received.
+void host_error_receive(struct slowpath *s, const void *data, uint16_t len);
 void arp_send(struct slowpath *s, const struct arp *arp, uint64_t destination);
 // Starts the announcements of the underlay address.
 void host_announce(struct slowpath *s);
