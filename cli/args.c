@@ -96,7 +96,7 @@ static bool value_has_form(const struct field *field, const char *word)
 	case FIELD_MAC:
 		return mac_parse(word, &mac) == 0;
 	case FIELD_IP:
-		return ip_parse(word, &ip) == 0;
+		return is_word_of(field, word) || ip_parse(word, &ip) == 0;
 	case FIELD_RANGE:
 		return range_parse(word, &range) == 0;
 	case FIELD_PROTOCOL:
@@ -104,6 +104,7 @@ static bool value_has_form(const struct field *field, const char *word)
 	case FIELD_IP_LIST:
 	case FIELD_PREFIX_LIST:
 	case FIELD_NAME_LIST:
+	case FIELD_IP_RANGE_LIST:
 	case FIELD_OBJECTS:
 		return is_list(field, word);
 	case FIELD_STRING:
@@ -111,6 +112,7 @@ static bool value_has_form(const struct field *field, const char *word)
 	case FIELD_DEVICE:
 	case FIELD_PREFIX:
 	case FIELD_RANGES:
+	case FIELD_OBJECT:
 		break;
 	}
 	return true;

@@ -46,7 +46,9 @@ char *usage_value(const struct field *field, char text[USAGE_LEN])
 		[FIELD_RANGE] = "N[-N]",
 		[FIELD_PROTOCOL] = "PROTOCOL",
 		[FIELD_PREFIX_LIST] = "ADDRESS[/LENGTH][,ADDRESS[/LENGTH]]...",
+		[FIELD_IP_RANGE_LIST] = "FIRST-LAST[,FIRST-LAST]...",
 		[FIELD_OBJECTS] = "JSON",
+		[FIELD_OBJECT] = "JSON",
 	};
 
 	char name[USAGE_LEN];

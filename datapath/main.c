@@ -165,10 +165,11 @@ static uint32_t n_replayed(const char *device)
 	return st.st_size / (16 + 60) + 1; // a record's header, the shortest frame
 }
 
+// `device`: NULL for a port of another node.
 static void need_device(struct memory_need *need, const char *device)
 {
-	if (strncmp(device, "tap:", 4) == 0 || strncmp(device, "packet:", 7) == 0 ||
-		device_is_shared(device))
+	if (device == NULL || strncmp(device, "tap:", 4) == 0 ||
+		strncmp(device, "packet:", 7) == 0 || device_is_shared(device))
 		return;
 	if (strncmp(device, "pcap:", 5) == 0)
 		need->n_replay += n_replayed(device);
@@ -198,7 +199,8 @@ static bool uses_pci(const struct model *model)
 			return true;
 	}
 	for (size_t i = 0; i < model->n_ports; i++) {
-		if (strncmp(model->ports[i].device, "pci:", 4) == 0)
+		if (port_is_local(&model->ports[i]) &&
+			strncmp(model->ports[i].device, "pci:", 4) == 0)
 			return true;
 	}
 	return false;

@@ -67,6 +67,19 @@ static void take_networks(struct control *control, const struct model *model, co
 	}
 }
 
+static void take_services(
+	struct control *control, const struct model *model, struct problems *problems)
+{
+	struct service_ports ports = service_ports(model, model->arena);
+	char name[ATTACHMENT_NAME_LEN];
+
+	for (size_t i = 0; i < ports.n; i++)
+		take(control->attachments, name_of_service(name, ports.list[i].network),
+			arena_printf(model->arena, "subnets.%s.dhcp",
+				ports.list[i].service.subnets[0]->name),
+			problems);
+}
+
 static int take_ids(struct control *control, const struct model *model, const char *flush,
 	struct problems *problems)
 {
@@ -74,6 +87,7 @@ static int take_ids(struct control *control, const struct model *model, const ch
 	char name[ATTACHMENT_NAME_LEN];
 
 	take_networks(control, model, flush, problems);
+	take_services(control, model, problems);
 	for (size_t i = 0; i < model->n_uplinks; i++)
 		take(control->attachments, name_of_uplink(name, &model->uplinks[i]),
 			arena_printf(model->arena, "uplinks.%s", model->uplinks[i].name), problems);
@@ -81,6 +95,8 @@ static int take_ids(struct control *control, const struct model *model, const ch
 		const struct port_config *port = &model->ports[i];
 		const char *path = arena_printf(model->arena, "ports.%s", port->name);
 
+		if (!port_is_local(port))
+			continue;
 		take(control->attachments, name_of_port(name, port), path, problems);
 		if (port->vlan != 0)
 			take(control->attachments, name_of_trunk(name, port->device), path,
@@ -140,6 +156,7 @@ static void publish(struct control *control, const struct model *model)
 	rows_commit(control->rows, token);
 	filters_follow(control, model, cuts, token);
 	share_follow(control, model);
+	services_follow(control, model);
 	if (old != NULL)
 		entries_follow(control, old, model);
 	rcu_retire(control->tables->rcu, old, snapshot_free);

@@ -29,6 +29,7 @@ struct compiler {
 	struct control *control;
 	const struct model *model;
 	const struct uplink_config *underlay; // NULL: no tunnel
+	struct service_ports services;
 	struct snapshot *s;
 	struct arena *arena;
 };
@@ -81,6 +82,12 @@ const char *name_of_segment(char text[ATTACHMENT_NAME_LEN], const struct segment
 	return text;
 }
 
+const char *name_of_service(char text[ATTACHMENT_NAME_LEN], const struct network_config *network)
+{
+	snprintf(text, ATTACHMENT_NAME_LEN, "service %s", network->name);
+	return text;
+}
+
 static uint16_t id_of_port(struct compiler *c, const struct port_config *port)
 {
 	char name[ATTACHMENT_NAME_LEN];
@@ -126,9 +133,10 @@ static void compile_devices(struct compiler *c)
 		struct device *device = control->slots[id].device;
 
 		// A device that leaves with this snapshot is still open.
-		if (device == NULL || (!ids_fresh(control->devices, id) &&
-					      (!ids_live(control->devices, id) ||
-						      !ids_kept(control->devices, id))))
+		if (device == NULL || control->slots[id].is_private ||
+			(!ids_fresh(control->devices, id) &&
+				(!ids_live(control->devices, id) ||
+					!ids_kept(control->devices, id))))
 			continue;
 		s->devices[id] = device;
 		s->maps[id].mac = device->mac;
@@ -268,12 +276,13 @@ static void compile_remotes(
 	}
 }
 
-static uint8_t network_flags(const struct network_config *config)
+static uint16_t network_flags(const struct network_config *config)
 {
 	return (config->up ? NETWORK_UP : 0) |
 	       (config->drop_unknown_unicast ? NETWORK_DROP_UNKNOWN_UNICAST : 0) |
 	       (config->drop_other_ethertypes ? NETWORK_DROP_OTHER_ETHERTYPES : 0) |
-	       (config->vlan_transparent ? NETWORK_VLAN_TRANSPARENT : 0);
+	       (config->vlan_transparent ? NETWORK_VLAN_TRANSPARENT : 0) |
+	       (config->arp_responder ? NETWORK_ARP_RESPONDER | NETWORK_INTERNAL : 0);
 }
 
 static void compile_network(struct compiler *c, const struct network_config *config)
@@ -336,6 +345,55 @@ static void compile_port(struct compiler *c, const struct port_config *port)
 		compile_trunk(c, port, id);
 	else
 		map->root = map->untagged = id;
+}
+
+// ---- service ports -----------------------------------------------------------------------------
+
+static void compile_internal(struct compiler *c, const struct service_port *port, uint16_t id)
+{
+	uint16_t network = ids_take(c->control->networks, port->network->name);
+
+	c->s->attachments[id] = (struct attachment){
+		.kind = ATTACHMENT_SERVICE,
+		.mac = mac_to_u64(&port->service.mac),
+		.network = network,
+		.max_len = port->network->mtu + ETHERNET_LEN,
+		.flags = ATTACHMENT_INTERNAL | (port->network->up ? ATTACHMENT_UP : 0),
+	};
+	c->s->networks[network].flags |= NETWORK_INTERNAL;
+	c->s->networks[network].dhcp = id;
+}
+
+static void compile_external(struct compiler *c, const struct service_port *port, uint16_t id)
+{
+	struct device_map *map = map_of(c, port->service.device);
+
+	c->s->attachments[id] = (struct attachment){
+		.kind = ATTACHMENT_PORT,
+		.mac = mac_to_u64(&port->service.mac),
+		.network = ids_take(c->control->networks, port->network->name),
+		.device = (uint16_t)(map - c->s->maps),
+		.max_len = port->network->mtu + ETHERNET_LEN,
+		.flags = ATTACHMENT_UP,
+	};
+	map->root = map->untagged = id;
+}
+
+static void compile_services(struct compiler *c)
+{
+	char name[ATTACHMENT_NAME_LEN];
+
+	c->services = service_ports(c->model, c->arena);
+	for (size_t i = 0; i < c->services.n; i++) {
+		const struct service_port *port = &c->services.list[i];
+		uint16_t id =
+			ids_take(c->control->attachments, name_of_service(name, port->network));
+
+		if (port->service.mode == DHCP_EXTERNAL)
+			compile_external(c, port, id);
+		else
+			compile_internal(c, port, id);
+	}
 }
 
 // ---- flood lists -------------------------------------------------------------------------------
@@ -431,8 +489,12 @@ struct snapshot *snapshot_compile(struct control *control, const struct model *m
 		compile_uplink(&c, &model->uplinks[i]);
 	for (size_t i = 0; i < model->n_networks; i++)
 		compile_network(&c, &model->networks[i]);
-	for (size_t i = 0; i < model->n_ports; i++)
-		compile_port(&c, &model->ports[i]);
+	for (size_t i = 0; i < model->n_ports; i++) {
+		if (port_is_local(&model->ports[i]))
+			compile_port(&c, &model->ports[i]);
+	}
+	compile_services(&c);
+	addresses_compile(control, model, &c.services, s, c.arena);
 	filters_compile(control, model, s, c.arena);
 	compile_members(&c);
 	return s;

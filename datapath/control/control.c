@@ -5,15 +5,23 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "control/internal.h"
+
+#define LOG_MODULE "control"
 
 // How long the id of a network or attachment rests: longer than the slow path holds packets that
 // carry it.
 #define ID_HOLD_NS (10 * NS_PER_S)
 
 #define LOAD_INTERVAL_NS NS_PER_S
+
+// A worker that others took the CPU from for a moment is waited for.
+#define SETTLE_STEP_US 20
+#define SETTLE_STEPS   5000 // 100 ms
 
 // Sessions: the whole index every 3 s or so.
 #define SWEEP_INTERVAL_NS (100 * NS_PER_MS)
@@ -120,6 +128,25 @@ void control_set_cpus(struct control *control, const unsigned *cpus)
 	control->cpus = cpus;
 }
 
+uint32_t control_version(const struct control *control)
+{
+	return control->version;
+}
+
+bool control_settle(struct control *control)
+{
+	struct rcu *rcu = control->tables->rcu;
+	uint64_t token = rcu_token(rcu);
+
+	for (int i = 0; i < SETTLE_STEPS && !rcu_passed(rcu, token); i++)
+		usleep(SETTLE_STEP_US);
+	filters_poll(control);
+	if (rcu_passed(rcu, token))
+		return true;
+	log_warn("a worker is late to take on the configuration version=%u", control->version);
+	return false;
+}
+
 static bool network_release(uint16_t id, void *arg)
 {
 	return true;
@@ -154,8 +181,8 @@ static void sample_loads(struct control *control, uint64_t now_ns)
 	control->loads_ns = now_ns;
 	for (unsigned i = 0; i < control->tables->n_workers; i++) {
 		struct worker_load *load = &control->loads[i];
-		uint64_t busy = control->tables->counters[i]->busy_cycles;
-		uint64_t idle = control->tables->counters[i]->idle_cycles;
+		uint64_t busy = counter_read(&control->tables->counters[i]->busy_cycles);
+		uint64_t idle = counter_read(&control->tables->counters[i]->idle_cycles);
 		uint64_t spent = busy - load->busy_cycles + idle - load->idle_cycles;
 
 		load->load = spent > 0 ? (double)(busy - load->busy_cycles) / (double)spent : 0;

@@ -25,6 +25,13 @@ void control_free(struct control *control);
 // The caller keeps its reference to document.
 int control_commit(struct control *control, const json_t *document, struct problems *problems);
 
+// Counts the configurations that were in force.
+uint32_t control_version(const struct control *control);
+// Waits until every worker goes by the configuration in force, and no session is left that it does
+// not allow: from then on no packet passes that it forbids. Workers need microseconds; false when
+// one of them took too long.
+bool control_settle(struct control *control);
+
 // The file that the configuration in force came from, and that config.save writes. Before the first
 // commit: that configuration will be it.
 void control_set_file(struct control *control, const char *file);

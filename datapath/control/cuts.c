@@ -14,22 +14,34 @@
 
 #define LOG_MODULE "control"
 
-// Sessions of a zone with `own` as one side (an originator if `egress`), `remote` as the other.
+// Sessions of a zone with `own` as one side (an originator if `egress`), `remotes` as the other.
 struct cut {
 	uint16_t zone;
-	bool whole_zone;
 	bool both_ways; // whoever is the originator
 	bool egress;
 	uint8_t protocol; // PROTOCOL_ANY: any
 	struct ip_prefix own;
-	struct ip_prefix remote; // length 0: any
+	const struct prefix_list *remotes; // disjoint, sorted by address; NULL: any
 };
 
+// Cuts whose own prefixes are of one family and length.
+struct cut_range {
+	uint8_t len;
+	bool v4;
+	size_t first;
+	size_t n;
+};
+
+// As many cuts as there are ports, times as many sessions as the table holds, would be too much:
+// the cuts are sorted by the length of their own prefix, zone and address, so that those for a side
+// of a session are found by a binary search for each length that there is.
 struct cuts {
 	struct arena *arena;
 	struct cut *list;
 	size_t n;
 	size_t room;
+	struct cut_range ranges[33 + 129];
+	unsigned n_ranges;
 	uint64_t token; // grace period of the snapshot that made them
 };
 
@@ -74,11 +86,16 @@ static bool same_rule(const struct security_rule *a, const struct security_rule 
 	       (!a->remote_prefix_given || same_prefix(&a->remote_prefix, &b->remote_prefix));
 }
 
-static bool has_rule(const struct filter_rules *rules, const struct security_rule *rule)
+// `at`: where to look first. Rules that stay mostly follow each other as before.
+static bool has_rule(const struct filter_rules *rules, const struct security_rule *rule, size_t *at)
 {
 	for (size_t i = 0; i < rules->n; i++) {
-		if (same_rule(rules->list[i], rule))
-			return true;
+		size_t k = (*at + i) % rules->n;
+
+		if (!same_rule(rules->list[k], rule))
+			continue;
+		*at = k + 1;
+		return true;
 	}
 	return false;
 }
@@ -93,105 +110,189 @@ static void cut_own(struct cuts *cuts, const struct filter_sources *own, struct 
 	}
 }
 
-// A change of a port between two models.
+// The members of a group that a change takes away, found when a rule first asks for them.
+struct gone {
+	bool known;
+	struct prefix_list members; // disjoint, sorted
+};
+
+// A change of the model.
 struct change {
 	const struct model *old;
 	const struct model *new;
+	struct gone (*gone)[2]; // by group of `old` and family
+};
+
+// What it does to a port.
+struct port_change {
+	const struct change *all;
 	const struct port_config *before;
-	const struct port_config *after;
-	struct filter_sources own; // before
+	const struct port_config *after; // NULL: it is gone
+	struct filter_sources own;	 // before
 	uint16_t zone;
 };
 
-static void cut_members(
-	struct cuts *cuts, const struct change *change, const struct security_rule *rule)
+static int compare_prefix(const struct ip_prefix *a, const struct ip_prefix *b)
 {
-	struct prefix_list before =
-		model_group_members(change->old, rule->remote_group, rule->family, cuts->arena);
-	struct prefix_list after =
-		model_group_members(change->new, rule->remote_group, rule->family, cuts->arena);
+	int order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
 
-	for (size_t i = 0, j = 0; i < before.n; i++) {
-		// Both are sorted alike.
-		while (j < after.n && memcmp(&after.list[j].addr, &before.list[i].addr,
-					      sizeof(before.list[i].addr)) < 0)
-			j++;
-		bool stays = false;
-
-		for (size_t k = j;
-			k < after.n && ip_equal(&after.list[k].addr, &before.list[i].addr); k++)
-			stays |= after.list[k].len == before.list[i].len;
-		if (!stays)
-			cut_own(cuts, &change->own,
-				(struct cut){.zone = change->zone,
-					.egress = rule->direction == RULE_EGRESS,
-					.remote = before.list[i]},
-				rule->family == RULE_IPV4);
-	}
+	return order != 0 ? order : a->len - b->len;
 }
 
-static void cut_rules(struct cuts *cuts, const struct change *change, enum filter_chain chain)
+// Both lists are sorted alike, and so is the result. What lies within a prefix comes after it.
+static struct prefix_list without(
+	const struct prefix_list *before, const struct prefix_list *after, struct arena *arena)
 {
-	struct filter_rules before = filters_rules(change->old, change->before, chain, cuts->arena);
-	struct filter_rules after = filters_rules(change->new, change->after, chain, cuts->arena);
+	struct prefix_list out = {arena_alloc(arena, before->n * sizeof(*out.list)), 0};
+
+	for (size_t i = 0, j = 0; i < before->n; i++) {
+		const struct ip_prefix *prefix = &before->list[i];
+
+		while (j < after->n && compare_prefix(&after->list[j], prefix) < 0)
+			j++;
+		if (j < after->n && compare_prefix(&after->list[j], prefix) == 0)
+			continue;
+		if (out.n == 0 || !ip_prefix_contains(&out.list[out.n - 1], &prefix->addr))
+			out.list[out.n++] = *prefix;
+	}
+	return out;
+}
+
+static const struct prefix_list *gone_members(
+	struct cuts *cuts, const struct change *change, const struct security_rule *rule)
+{
+	const struct security_group *group = model_security_group(change->old, rule->remote_group);
+	struct gone *gone =
+		&change->gone[group - change->old->security_groups][rule->family == RULE_IPV4];
+
+	if (!gone->known) {
+		struct prefix_list before =
+			model_group_members(change->old, group->name, rule->family, cuts->arena);
+		struct prefix_list after =
+			model_group_members(change->new, group->name, rule->family, cuts->arena);
+
+		gone->known = true;
+		gone->members = without(&before, &after, cuts->arena);
+	}
+	return &gone->members;
+}
+
+static void cut_rules(struct cuts *cuts, const struct port_change *port, enum filter_chain chain)
+{
+	const struct change *change = port->all;
+	struct filter_rules before = filters_rules(change->old, port->before, chain, cuts->arena);
+	struct filter_rules after = filters_rules(change->new, port->after, chain, cuts->arena);
+	size_t at = 0;
 
 	for (size_t i = 0; i < before.n; i++) {
 		const struct security_rule *rule = before.list[i];
+		struct cut cut = {.zone = port->zone, .egress = rule->direction == RULE_EGRESS};
 
-		if (!has_rule(&after, rule))
-			cut_own(cuts, &change->own,
-				(struct cut){.zone = change->zone,
-					.egress = rule->direction == RULE_EGRESS,
-					.protocol = rule->protocol},
-				rule->family == RULE_IPV4);
-		else if (rule->remote_group != NULL)
-			cut_members(cuts, change, rule);
+		if (!has_rule(&after, rule, &at)) {
+			cut.protocol = rule->protocol;
+			cut_own(cuts, &port->own, cut, rule->family == RULE_IPV4);
+		} else if (rule->remote_group != NULL) {
+			cut.remotes = gone_members(cuts, change, rule);
+			if (cut.remotes->n != 0)
+				cut_own(cuts, &port->own, cut, rule->family == RULE_IPV4);
+		}
 	}
 }
 
-static void cut_port(struct cuts *cuts, struct change *change)
+static void cut_port(struct cuts *cuts, const struct port_change *port)
 {
 	struct filter_sources left = {NULL, 0};
 
-	if (change->after != NULL && strcmp(change->before->network, change->after->network) == 0)
-		left = filters_sources(change->after, cuts->arena);
-	for (size_t i = 0; i < change->own.n; i++) {
-		if (!has_source(&left, &change->own.list[i].prefix))
-			add_cut(cuts, &(struct cut){.zone = change->zone,
+	if (port->after != NULL && strcmp(port->before->network, port->after->network) == 0)
+		left = filters_sources(port->after, cuts->arena);
+	for (size_t i = 0; i < port->own.n; i++) {
+		if (!has_source(&left, &port->own.list[i].prefix))
+			add_cut(cuts, &(struct cut){.zone = port->zone,
 					      .both_ways = true,
-					      .own = change->own.list[i].prefix});
+					      .own = port->own.list[i].prefix});
 	}
-	if (change->after == NULL || !port_is_filtered(change->after))
+	if (port->after == NULL || !port_is_filtered(port->after))
 		return;
 	for (enum filter_chain chain = 0; chain < N_FILTER_CHAINS; chain++)
-		cut_rules(cuts, change, chain);
+		cut_rules(cuts, port, chain);
+}
+
+static void cut_zone(struct cuts *cuts, uint16_t zone)
+{
+	struct cut all = {.zone = zone, .both_ways = true};
+
+	add_cut(cuts, &all);
+	all.own.addr = ip_from_v4(0);
+	add_cut(cuts, &all);
+}
+
+static int compare_place(const struct cut *a, const struct cut *b)
+{
+	return a->zone != b->zone ? a->zone - b->zone
+				  : memcmp(&a->own.addr, &b->own.addr, sizeof(a->own.addr));
+}
+
+static int compare_cut(const void *a, const void *b)
+{
+	const struct cut *x = a, *y = b;
+	int order = ip_is_v4(&x->own.addr) - ip_is_v4(&y->own.addr);
+
+	if (order == 0)
+		order = x->own.len - y->own.len;
+	return order != 0 ? order : compare_place(x, y);
+}
+
+static void sort_cuts(struct cuts *cuts)
+{
+	struct cut_range *range = NULL;
+
+	if (cuts->n == 0)
+		return;
+	qsort(cuts->list, cuts->n, sizeof(*cuts->list), compare_cut);
+	for (size_t i = 0; i < cuts->n; i++) {
+		const struct ip_prefix *own = &cuts->list[i].own;
+		bool v4 = ip_is_v4(&own->addr);
+
+		if (range == NULL || range->len != own->len || range->v4 != v4) {
+			range = &cuts->ranges[cuts->n_ranges++];
+			*range = (struct cut_range){.len = own->len, .v4 = v4, .first = i};
+		}
+		range->n++;
+	}
 }
 
 struct cuts *cuts_find(
 	const struct control *control, const struct model *old, const struct model *new)
 {
 	struct cuts *cuts = calloc(1, sizeof(*cuts));
+	struct change change = {.old = old, .new = new};
 
 	if (cuts == NULL)
 		abort();
 	cuts->arena = arena_new();
-	for (size_t i = 0; old != NULL && i < old->n_networks; i++) {
+	if (old == NULL)
+		return cuts;
+	change.gone = arena_alloc(cuts->arena, old->n_security_groups * sizeof(*change.gone));
+	for (size_t i = 0; i < old->n_networks; i++) {
 		const char *name = old->networks[i].name;
 
 		if (model_network(new, name) == NULL)
-			add_cut(cuts, &(struct cut){.zone = ids_find(control->networks, name),
-					      .whole_zone = true});
+			cut_zone(cuts, ids_find(control->networks, name));
 	}
-	for (size_t i = 0; old != NULL && i < old->n_ports; i++) {
-		struct change change = {.old = old, .new = new, .before = &old->ports[i]};
+	for (size_t i = 0; i < old->n_ports; i++) {
+		const struct port_config *before = &old->ports[i];
 
-		if (!port_is_filtered(change.before))
+		if (!port_is_filtered(before))
 			continue;
-		change.after = model_port(new, change.before->name);
-		change.own = filters_sources(change.before, cuts->arena);
-		change.zone = ids_find(control->networks, change.before->network);
-		cut_port(cuts, &change);
+		cut_port(cuts, &(struct port_change){
+				       .all = &change,
+				       .before = before,
+				       .after = model_port(new, before->name),
+				       .own = filters_sources(before, cuts->arena),
+				       .zone = ids_find(control->networks, before->network),
+			       });
 	}
+	sort_cuts(cuts);
 	return cuts;
 }
 
@@ -206,33 +307,75 @@ void cuts_free(struct cuts *cuts)
 
 // ---- cutting -----------------------------------------------------------------------------------
 
-static bool is_side(const struct cut *cut, const struct ip_addr *own, const struct ip_addr *remote)
+static bool is_remote(const struct prefix_list *remotes, const struct ip_addr *ip)
 {
-	return ip_prefix_contains(&cut->own, own) &&
-	       (cut->remote.len == 0 || ip_prefix_contains(&cut->remote, remote));
+	size_t low = 0, high;
+
+	if (remotes == NULL)
+		return true;
+	// the last one that begins at or before the address
+	for (high = remotes->n; low < high;) {
+		size_t middle = (low + high) / 2;
+
+		if (memcmp(&remotes->list[middle].addr, ip, sizeof(*ip)) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && ip_prefix_contains(&remotes->list[low - 1], ip);
 }
 
-static bool is_cut(const struct cut *cut, const struct session_info *session)
+// The first cut of a range that is not before a zone and address.
+static size_t first_at(
+	const struct cuts *cuts, const struct cut_range *range, const struct cut *place)
 {
-	if (cut->zone != session->zone)
-		return false;
-	if (cut->whole_zone)
-		return true;
-	if (cut->protocol != PROTOCOL_ANY && cut->protocol != session->protocol)
-		return false;
-	if ((cut->egress || cut->both_ways) &&
-		is_side(cut, &session->source, &session->destination))
-		return true;
-	return (!cut->egress || cut->both_ways) &&
-	       is_side(cut, &session->destination, &session->source);
+	size_t low = range->first, high = range->first + range->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (compare_place(&cuts->list[middle], place) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+// Whether a cut of the range has this side of the session, the originator's or the other, as own.
+static bool is_cut(const struct cuts *cuts, const struct cut_range *range,
+	const struct session_info *session, bool originator)
+{
+	const struct ip_addr *own = originator ? &session->source : &session->destination;
+	const struct ip_addr *remote = originator ? &session->destination : &session->source;
+	struct cut place = {
+		.zone = session->zone,
+		.own = ip_prefix_network(&(struct ip_prefix){*own, range->len}),
+	};
+
+	for (size_t i = first_at(cuts, range, &place); i < range->first + range->n; i++) {
+		const struct cut *cut = &cuts->list[i];
+
+		if (compare_place(cut, &place) != 0)
+			return false;
+		if ((cut->both_ways || cut->egress == originator) &&
+			(cut->protocol == PROTOCOL_ANY || cut->protocol == session->protocol) &&
+			is_remote(cut->remotes, remote))
+			return true;
+	}
+	return false;
 }
 
 static bool match(const struct session_info *session, void *arg)
 {
 	const struct cuts *cuts = arg;
+	bool v4 = ip_is_v4(&session->source);
 
-	for (size_t i = 0; i < cuts->n; i++) {
-		if (is_cut(&cuts->list[i], session))
+	for (unsigned i = 0; i < cuts->n_ranges; i++) {
+		const struct cut_range *range = &cuts->ranges[i];
+
+		if (range->v4 == v4 &&
+			(is_cut(cuts, range, session, true) || is_cut(cuts, range, session, false)))
 			return true;
 	}
 	return false;

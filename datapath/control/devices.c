@@ -95,7 +95,9 @@ static unsigned idlest_worker(const struct control *control)
 	for (unsigned id = 1; id < MAX_DEVICES; id++) {
 		const struct device_slot *slot = &control->slots[id];
 
-		for (unsigned q = 0; slot->device != NULL && q < slot->device->n_rxq; q++)
+		if (slot->device == NULL || slot->is_private)
+			continue;
+		for (unsigned q = 0; q < slot->device->n_rxq; q++)
 			n_queues[(slot->first_worker + q) % n_workers]++;
 	}
 	for (unsigned w = 1; w < n_workers; w++) {
@@ -145,6 +147,7 @@ static void open_new(const struct opening *opening, uint16_t id, uint16_t mtu, c
 struct wants {
 	uint16_t mtu[MAX_DEVICES]; // 0: not wanted
 	const char *path[MAX_DEVICES];
+	bool is_private[MAX_DEVICES];
 };
 
 static void want(struct control *control, struct wants *wants, const char *text, uint16_t mtu,
@@ -159,6 +162,28 @@ static void want(struct control *control, struct wants *wants, const char *text,
 		wants->mtu[id] = mtu;
 }
 
+// Devices of servers for the instances: of DHCP as a port, of metadata as control's own.
+static void collect_services(
+	struct control *control, const struct model *model, struct wants *wants)
+{
+	struct service_ports ports = service_ports(model, model->arena);
+
+	for (size_t i = 0; i < ports.n; i++) {
+		const struct network_service *service = &ports.list[i].service;
+		const char *subnet = service->subnets[0]->name;
+		uint16_t mtu = ports.list[i].network->mtu;
+
+		if (service->mode == DHCP_EXTERNAL)
+			want(control, wants, service->device, mtu,
+				arena_printf(model->arena, "subnets.%s.dhcp.device", subnet));
+		if (service->mode != DHCP_RESPONDER || service->metadata_device == NULL)
+			continue;
+		want(control, wants, service->metadata_device, mtu,
+			arena_printf(model->arena, "subnets.%s.dhcp.metadata-device", subnet));
+		wants->is_private[ids_take(control->devices, service->metadata_device)] = true;
+	}
+}
+
 static void collect(struct control *control, const struct model *model, struct wants *wants)
 {
 	for (size_t i = 0; i < model->n_uplinks; i++) {
@@ -170,9 +195,12 @@ static void collect(struct control *control, const struct model *model, struct w
 	for (size_t i = 0; i < model->n_ports; i++) {
 		const struct port_config *port = &model->ports[i];
 
+		if (!port_is_local(port))
+			continue;
 		want(control, wants, port->device, model_network(model, port->network)->mtu,
 			arena_printf(model->arena, "ports.%s.device", port->name));
 	}
+	collect_services(control, model, wants);
 }
 
 int devices_prepare(struct control *control, const struct model *model, struct problems *problems)
@@ -188,14 +216,20 @@ int devices_prepare(struct control *control, const struct model *model, struct p
 	for (uint16_t id = 1; id < MAX_DEVICES; id++) {
 		if (wants.mtu[id] == 0)
 			continue;
-		if (ids_fresh(control->devices, id))
+		if (ids_fresh(control->devices, id)) {
+			control->slots[id].is_private = wants.is_private[id];
 			open_new(&opening, id, wants.mtu[id], wants.path[id]);
-		else if (wants.mtu[id] > control->slots[id].mtu)
+		} else if (wants.is_private[id] != control->slots[id].is_private) {
+			problem_add(problems, E_BUSY, wants.path[id],
+				"the device is in use for something else: delete what uses it "
+				"first, then add it again");
+		} else if (wants.mtu[id] > control->slots[id].mtu) {
 			problem_add(problems, E_BUSY, wants.path[id],
 				"the device was opened for packets of %u bytes and can not be "
 				"changed to %u while it is in use: delete what uses it first, "
 				"then add it again",
 				control->slots[id].mtu, wants.mtu[id]);
+		}
 	}
 	return problems->n == n_before ? 0 : -EBUSY;
 }

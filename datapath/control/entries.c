@@ -112,7 +112,10 @@ static void add(struct control *control, const struct network_config *network,
 static void collect(struct control *control, const struct model *model)
 {
 	const struct snapshot *s = control->tables->snapshot;
-	size_t n = model->n_ports + model->n_fdb + 1;
+	struct arena *scratch = arena_new();
+	struct service_ports services = service_ports(model, scratch);
+	size_t n = model->n_ports + services.n + model->n_fdb + 1;
+	char name[ATTACHMENT_NAME_LEN];
 
 	control->statics = calloc(n, sizeof(*control->statics));
 	control->n_statics = 0;
@@ -120,10 +123,19 @@ static void collect(struct control *control, const struct model *model)
 		abort();
 	for (size_t i = 0; i < model->n_ports; i++) {
 		const struct port_config *port = &model->ports[i];
-		char name[ATTACHMENT_NAME_LEN];
-		uint16_t id = ids_find(control->attachments, name_of_port(name, port));
+		uint16_t id;
 
+		if (!port_is_local(port))
+			continue;
+		id = ids_find(control->attachments, name_of_port(name, port));
 		add(control, model_network(model, port->network), &port->mac,
+			is_active(s, &s->attachments[id]) ? id : 0);
+	}
+	for (size_t i = 0; i < services.n; i++) {
+		const struct service_port *port = &services.list[i];
+		uint16_t id = ids_find(control->attachments, name_of_service(name, port->network));
+
+		add(control, port->network, &port->service.mac,
 			is_active(s, &s->attachments[id]) ? id : 0);
 	}
 	for (size_t i = 0; i < model->n_fdb; i++) {
@@ -132,6 +144,7 @@ static void collect(struct control *control, const struct model *model)
 		add(control, model_network(model, fdb->network), &fdb->mac,
 			target(control, s, model, fdb));
 	}
+	arena_free(scratch);
 	qsort(control->statics, control->n_statics, sizeof(*control->statics), compare_entries);
 }
 

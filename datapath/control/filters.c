@@ -165,19 +165,28 @@ struct compiler {
 	const struct model *model;
 	struct snapshot *s;
 	struct arena *arena;
-	struct policy **policies; // by port index; NULL: not filtered
+	struct arena *scratch;
+	const struct prefix_list *(*members)[2]; // by group and family; NULL: not asked for yet
+	struct policy **policies;		 // by port index; NULL: not filtered
 };
 
-static const struct prefix_list *members_of(
-	struct compiler *c, const struct security_rule *rule, struct arena *arena)
+// The members of the group that a rule names, NULL: it names none. Collected once: the members of
+// one group may be all ports, and its policies many.
+static const struct prefix_list *members_of(struct compiler *c, const struct security_rule *rule)
 {
+	const struct security_group *group;
+	const struct prefix_list **known;
 	struct prefix_list *members;
 
 	if (rule->remote_group == NULL)
 		return NULL;
-	members = arena_alloc(arena, sizeof(*members));
-	*members = model_group_members(c->model, rule->remote_group, rule->family, arena);
-	return members;
+	group = model_security_group(c->model, rule->remote_group);
+	known = &c->members[group - c->model->security_groups][rule->family == RULE_IPV4];
+	if (*known == NULL) {
+		*known = members = arena_alloc(c->scratch, sizeof(*members));
+		*members = model_group_members(c->model, group->name, rule->family, c->scratch);
+	}
+	return *known;
 }
 
 static struct policy *policy_build(struct compiler *c, const struct port_config *port)
@@ -191,7 +200,7 @@ static struct policy *policy_build(struct compiler *c, const struct port_config 
 
 		for (size_t i = 0; i < rules.n; i++)
 			list[i] = (struct classifier_rule){
-				rules.list[i], members_of(c, rules.list[i], scratch)};
+				rules.list[i], members_of(c, rules.list[i])};
 		policy->chains[chain] = classifier_build(c->arena, list, rules.n);
 	}
 	for (size_t g = 0; g < port->security_groups.n; g++)
@@ -274,7 +283,7 @@ static void compile_filter(struct compiler *c, size_t i, struct filter *filter)
 
 	*filter = (struct filter){
 		.mac = mac_to_u64(&port->mac),
-		.row = take_rows(c->control, c->model, port),
+		.row = rows_taken(c->control->rows, port->name),
 		.attachment = ids_take(c->control->attachments, name_of_port(name, port)),
 		.drop_arp_probes = model_network(c->model, port->network)->drop_arp_probes,
 		.has_fixed4 = port->addresses.n != 0,
@@ -292,10 +301,17 @@ static void compile_filter(struct compiler *c, size_t i, struct filter *filter)
 void filters_compile(
 	struct control *control, const struct model *model, struct snapshot *s, struct arena *arena)
 {
-	struct compiler c = {.control = control, .model = model, .s = s, .arena = arena};
+	struct compiler c = {
+		.control = control,
+		.model = model,
+		.s = s,
+		.arena = arena,
+		.scratch = arena_new(),
+	};
 	struct filter *filters = arena_alloc(arena, (model->n_ports + 1) * sizeof(*filters));
 	uint16_t n = 1;
 
+	c.members = arena_alloc(c.scratch, model->n_security_groups * sizeof(*c.members));
 	build_policies(&c);
 	for (size_t i = 0; i < model->n_ports; i++) {
 		if (c.policies[i] == NULL)
@@ -309,4 +325,5 @@ void filters_compile(
 	s->n_filters = n;
 	s->filters = filters;
 	s->filter_epoch = s->version;
+	arena_free(c.scratch);
 }

@@ -202,25 +202,30 @@ void ids_commit(struct ids *ids, uint64_t token, uint64_t now_ns)
 	ids->next = NULL;
 }
 
-static void leaving_remove(struct ids *ids, unsigned index)
+static void leaving_remove(struct ids *ids, unsigned index, unsigned n)
 {
-	release_id(ids, ids->leaving[index].id);
-	ids->n_leaving--;
-	memmove(&ids->leaving[index], &ids->leaving[index + 1],
+	for (unsigned i = index; i < index + n; i++)
+		release_id(ids, ids->leaving[i].id);
+	ids->n_leaving -= n;
+	memmove(&ids->leaving[index], &ids->leaving[index + n],
 		(ids->n_leaving - index) * sizeof(ids->leaving[0]));
 }
 
 void ids_poll(struct ids *ids, struct rcu *rcu, uint64_t now_ns, ids_release_fn *release, void *arg)
 {
+	unsigned n = 0;
+
 	// Oldest first: whoever has to wait is younger than everyone before it.
-	while (ids->n_leaving > 0) {
-		const struct leaving *leaving = &ids->leaving[0];
+	while (n < ids->n_leaving) {
+		const struct leaving *leaving = &ids->leaving[n];
 
 		if (now_ns - leaving->since_ns < ids->hold_ns || !rcu_passed(rcu, leaving->token) ||
 			!release(leaving->id, arg))
-			return;
-		leaving_remove(ids, 0);
+			break;
+		n++;
 	}
+	if (n != 0)
+		leaving_remove(ids, 0, n);
 }
 
 int ids_expire(struct ids *ids, struct rcu *rcu, uint16_t id, ids_release_fn *release, void *arg)
@@ -230,7 +235,7 @@ int ids_expire(struct ids *ids, struct rcu *rcu, uint16_t id, ids_release_fn *re
 			continue;
 		if (!rcu_passed(rcu, ids->leaving[i].token) || !release(id, arg))
 			return -EBUSY;
-		leaving_remove(ids, i);
+		leaving_remove(ids, i, 1);
 		return 0;
 	}
 	return -ENOENT;

@@ -23,6 +23,7 @@
 struct device_slot {
 	struct device *device; // NULL: none
 	uint16_t mtu;	       // L3 size it was opened for
+	bool is_private;       // control alone sends and receives by it
 	unsigned first_worker; // polls queue 0, the next one queue 1, …; fixed for the device's
 			       // life, so that no two workers ever poll one queue, not even while
 			       // they hold different snapshots
@@ -87,6 +88,27 @@ const char *name_of_port(char text[ATTACHMENT_NAME_LEN], const struct port_confi
 const char *name_of_uplink(char text[ATTACHMENT_NAME_LEN], const struct uplink_config *uplink);
 const char *name_of_trunk(char text[ATTACHMENT_NAME_LEN], const char *device);
 const char *name_of_segment(char text[ATTACHMENT_NAME_LEN], const struct segment_config *segment);
+const char *name_of_service(char text[ATTACHMENT_NAME_LEN], const struct network_config *network);
+
+// ---- service_ports.c ---------------------------------------------------------------------------
+
+// The port of a network that serves its DHCP and metadata. Of mode responder it is an internal
+// port; of mode external an ordinary one, with the server behind its device.
+struct service_port {
+	const struct network_config *network;
+	struct network_service service;
+};
+
+struct service_ports {
+	struct service_port *list; // by name of network
+	size_t n;
+};
+
+// Those of a completed model.
+struct service_ports service_ports(const struct model *model, struct arena *arena);
+// Fills in snapshot->addresses. Attachments and networks are compiled.
+void addresses_compile(struct control *control, const struct model *model,
+	const struct service_ports *ports, struct snapshot *s, struct arena *arena);
 
 // ---- devices.c ---------------------------------------------------------------------------------
 
@@ -121,6 +143,12 @@ const struct uplink_config *underlay_uplink(const struct model *model);
 void share_follow(struct control *control, const struct model *model);
 // Adds how such a device does to an object; nothing for another device.
 void share_details(struct device *device, json_t *object);
+
+// ---- services.c --------------------------------------------------------------------------------
+
+// Hands the slow path what weft is on the networks of the model. Called after its snapshot is
+// published and its ids are in force.
+void services_follow(struct control *control, const struct model *model);
 
 // ---- entries.c ---------------------------------------------------------------------------------
 

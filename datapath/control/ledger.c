@@ -23,17 +23,17 @@ void *ledger_alloc(size_t size)
 
 void ledger_add(struct attachment_counters *sum, const struct attachment_counters *counters)
 {
-	sum->rx += counters->rx;
-	sum->rx_bytes += counters->rx_bytes;
-	sum->tx += counters->tx;
-	sum->tx_bytes += counters->tx_bytes;
-	sum->originated += counters->originated;
-	sum->copies += counters->copies;
-	sum->consumed += counters->consumed;
-	sum->handed_out += counters->handed_out;
-	sum->handed_in += counters->handed_in;
+	sum->rx += counter_read(&counters->rx);
+	sum->rx_bytes += counter_read(&counters->rx_bytes);
+	sum->tx += counter_read(&counters->tx);
+	sum->tx_bytes += counter_read(&counters->tx_bytes);
+	sum->originated += counter_read(&counters->originated);
+	sum->copies += counter_read(&counters->copies);
+	sum->consumed += counter_read(&counters->consumed);
+	sum->handed_out += counter_read(&counters->handed_out);
+	sum->handed_in += counter_read(&counters->handed_in);
 	for (unsigned i = 0; i < N_DROP_REASONS; i++)
-		sum->drops[i] += counters->drops[i];
+		sum->drops[i] += counter_read(&counters->drops[i]);
 }
 
 static void subtract(struct attachment_counters *sum, const struct attachment_counters *counters)

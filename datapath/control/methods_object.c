@@ -91,8 +91,11 @@ static json_t *port_state(const struct control *control, const void *object)
 {
 	const struct port_config *port = object;
 	char name[ATTACHMENT_NAME_LEN];
-	uint16_t id = ids_find(control->attachments, name_of_port(name, port));
+	uint16_t id;
 
+	if (!port_is_local(port))
+		return json_pack("{s:n}", "link");
+	id = ids_find(control->attachments, name_of_port(name, port));
 	return json_pack("{s:o, s:I, s:I}", "link",
 		link_state(control, ids_find(control->devices, port->device)), "learned",
 		(json_int_t)fdb_count_location(control->tables->fdb, id), "sessions",

@@ -12,6 +12,8 @@ static const char *const kind_names[] = {
 	[ATTACHMENT_SEGMENT] = "segment",
 	[ATTACHMENT_TUNNEL] = "tunnel",
 	[ATTACHMENT_UPLINK] = "uplink",
+	[ATTACHMENT_SERVICE] = "service",
+	[ATTACHMENT_ROUTER] = "router",
 };
 
 static uint64_t sum_drops(const struct attachment_counters *counters)
@@ -80,11 +82,11 @@ static json_t *worker_stats(const struct control *control)
 		const struct counters *counters = control->tables->counters[i];
 		json_t *worker = json_pack("{s:i}", "index", (int)i);
 
-		set_count(worker, "polls", counters->polls);
-		set_count(worker, "bursts", counters->bursts);
-		set_count(worker, "packets", counters->packets);
-		set_count(worker, "busy-cycles", counters->busy_cycles);
-		set_count(worker, "idle-cycles", counters->idle_cycles);
+		set_count(worker, "polls", counter_read(&counters->polls));
+		set_count(worker, "bursts", counter_read(&counters->bursts));
+		set_count(worker, "packets", counter_read(&counters->packets));
+		set_count(worker, "busy-cycles", counter_read(&counters->busy_cycles));
+		set_count(worker, "idle-cycles", counter_read(&counters->idle_cycles));
 		json_object_set_new(worker, "load", json_real(control->loads[i].load));
 		json_array_append_new(list, worker);
 	}

@@ -17,7 +17,7 @@ static json_t *workers(const struct control *control)
 	for (unsigned i = 0; i < control->tables->n_workers; i++) {
 		json_t *worker = json_pack("{s:i, s:f, s:I}", "index", (int)i, "load",
 			control->loads[i].load, "packets",
-			(json_int_t)control->tables->counters[i]->packets);
+			(json_int_t)counter_read(&control->tables->counters[i]->packets));
 
 		if (control->cpus != NULL)
 			json_object_set_new(worker, "cpu", json_integer(control->cpus[i]));

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Counters only grow, and workers write them: a row starts from what its id had counted before.
+//
+// Ports may be thousands, and a commit asks for the rows of each: nothing here walks over all
+// blocks for one port.
 
 #include "control/rows.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "tables/tables.h"
 
@@ -22,20 +27,32 @@ enum block_state {
 };
 
 struct block {
-	char *port;
+	TAILQ_ENTRY(block) entry; // of all blocks
+	struct port *port;	  // leaving: NULL
 	uint32_t first;
 	uint32_t n;
 	struct row *rows;
 	enum block_state state;
-	uint64_t token;		 // leaving
+	uint64_t token;			  // leaving
+	TAILQ_ENTRY(block) leaving_entry; // leaving
 	struct block *successor; // leaving: of the same port; gets what is counted till the end
+	LIST_ENTRY(block) of_successor;	 // if it has one
+	LIST_HEAD(, block) predecessors; // whose successor this is
+};
+
+// A port that has a block.
+struct port {
+	char *name;
+	struct block *live;  // in force; NULL: none
+	struct block *fresh; // of this transaction; NULL: none
 };
 
 struct rows {
 	struct tables *tables;
-	struct block **list; // sorted by first
-	size_t n;
-	size_t room;
+	TAILQ_HEAD(block_list, block) blocks; // by first
+	struct block_list leaving;	      // by token
+	struct block *newest; // of this transaction: the next one is looked for behind it
+	void *ports;	      // of struct port, by name; see tsearch(3)
 };
 
 static void *checked(void *p)
@@ -50,25 +67,37 @@ struct rows *rows_new(struct tables *tables)
 	struct rows *rows = checked(calloc(1, sizeof(*rows)));
 
 	rows->tables = tables;
+	TAILQ_INIT(&rows->blocks);
+	TAILQ_INIT(&rows->leaving);
 	return rows;
 }
 
-static void block_free(struct block *block)
+static void block_free(struct rows *rows, struct block *block)
 {
+	TAILQ_REMOVE(&rows->blocks, block, entry);
 	for (uint32_t i = 0; i < block->n; i++)
 		free(block->rows[i].label);
 	free(block->rows);
-	free(block->port);
 	free(block);
+}
+
+static void port_free(void *node)
+{
+	struct port *port = node;
+
+	free(port->name);
+	free(port);
 }
 
 void rows_free(struct rows *rows)
 {
-	for (size_t i = 0; i < rows->n; i++)
-		block_free(rows->list[i]);
-	free(rows->list);
+	while (!TAILQ_EMPTY(&rows->blocks))
+		block_free(rows, TAILQ_FIRST(&rows->blocks));
+	tdestroy(rows->ports, port_free);
 	free(rows);
 }
+
+// ---- counts ------------------------------------------------------------------------------------
 
 static struct row_counter count(const struct rows *rows, uint32_t id)
 {
@@ -77,8 +106,8 @@ static struct row_counter count(const struct rows *rows, uint32_t id)
 	for (unsigned w = 0; w < rows->tables->n_workers; w++) {
 		const struct row_counter *row = &rows->tables->rows[w][id];
 
-		sum.packets += __atomic_load_n(&row->packets, __ATOMIC_RELAXED);
-		sum.bytes += __atomic_load_n(&row->bytes, __ATOMIC_RELAXED);
+		sum.packets += counter_read(&row->packets);
+		sum.bytes += counter_read(&row->bytes);
 	}
 	return sum;
 }
@@ -94,6 +123,39 @@ static struct row_counter row_total(const struct rows *rows, const struct block 
 	};
 }
 
+// ---- ports -------------------------------------------------------------------------------------
+
+static int port_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct port *)a)->name, ((const struct port *)b)->name);
+}
+
+// NULL: the port has no block.
+static struct port *port_find(const struct rows *rows, const char *name)
+{
+	const struct port key = {.name = (char *)name};
+	struct port *const *found = tfind(&key, &rows->ports, port_compare);
+
+	return found != NULL ? *found : NULL;
+}
+
+static struct port *port_add(struct rows *rows, const char *name)
+{
+	struct port *port = checked(calloc(1, sizeof(*port)));
+
+	port->name = checked(strdup(name));
+	checked(tsearch(port, &rows->ports, port_compare));
+	return port;
+}
+
+static void port_forget_if_empty(struct rows *rows, struct port *port)
+{
+	if (port->live != NULL || port->fresh != NULL)
+		return;
+	tdelete(port, &rows->ports, port_compare);
+	port_free(port);
+}
+
 // ---- blocks ------------------------------------------------------------------------------------
 
 static bool same_rows(const struct block *block, const char *const *labels, uint32_t n)
@@ -107,115 +169,143 @@ static bool same_rows(const struct block *block, const char *const *labels, uint
 	return true;
 }
 
-// The block of a port in force; NULL: none.
-static struct block *block_of(const struct rows *rows, const char *port)
+// Where there is room for `n` rows behind `after` (NULL: the beginning), which becomes the block in
+// front of that place. 0: nowhere.
+static uint32_t find_room(const struct rows *rows, struct block **after, uint32_t n)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		struct block *block = rows->list[i];
+	for (;;) {
+		const struct block *block = *after;
+		uint32_t first = block != NULL ? block->first + block->n : 1;
+		struct block *next =
+			block != NULL ? TAILQ_NEXT(block, entry) : TAILQ_FIRST(&rows->blocks);
+		uint32_t end = next != NULL ? next->first : MAX_FILTER_ROWS;
 
-		if ((block->state == BLOCK_LIVE || block->state == BLOCK_KEPT) &&
-			strcmp(block->port, port) == 0)
-			return block;
+		if (end - first >= n)
+			return first;
+		if (next == NULL)
+			return 0;
+		*after = next;
 	}
-	return NULL;
 }
 
-// The block that a port got in this transaction; NULL: none.
-static struct block *fresh_of(const struct rows *rows, const char *port)
+// NULL: no ids are left.
+static struct block *block_new(struct rows *rows, const char *const *labels, uint32_t n)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		if (rows->list[i]->state == BLOCK_FRESH && strcmp(rows->list[i]->port, port) == 0)
-			return rows->list[i];
-	}
-	return NULL;
-}
+	struct block *after = rows->newest, *block;
+	uint32_t first = find_room(rows, &after, n);
 
-static void block_insert(struct rows *rows, size_t at, struct block *block)
-{
-	if (rows->n == rows->room) {
-		rows->room = rows->room != 0 ? 2 * rows->room : 16;
-		rows->list = checked(realloc(rows->list, rows->room * sizeof(*rows->list)));
+	if (first == 0) {
+		after = NULL;
+		first = find_room(rows, &after, n);
 	}
-	memmove(&rows->list[at + 1], &rows->list[at], (rows->n - at) * sizeof(*rows->list));
-	rows->list[at] = block;
-	rows->n++;
-}
-
-static void block_remove(struct rows *rows, size_t at)
-{
-	block_free(rows->list[at]);
-	rows->n--;
-	memmove(&rows->list[at], &rows->list[at + 1], (rows->n - at) * sizeof(*rows->list));
-}
-
-uint32_t rows_take(struct rows *rows, const char *port, const char *const *labels, uint32_t n)
-{
-	struct block *block = fresh_of(rows, port);
-	uint32_t first = 1;
-	size_t at = 0;
-
-	if (block != NULL)
-		return block->first;
-	block = block_of(rows, port);
-	if (block != NULL && same_rows(block, labels, n)) {
-		block->state = BLOCK_KEPT;
-		return block->first;
-	}
-	while (at < rows->n && rows->list[at]->first - first < n) {
-		first = rows->list[at]->first + rows->list[at]->n;
-		at++;
-	}
-	if (n > MAX_FILTER_ROWS - first)
-		return 0;
+	if (first == 0)
+		return NULL;
 	block = checked(calloc(1, sizeof(*block)));
-	*block = (struct block){
-		.port = checked(strdup(port)),
-		.first = first,
-		.n = n,
-		.rows = checked(calloc(n, sizeof(*block->rows))),
-		.state = BLOCK_FRESH,
-	};
+	block->first = first;
+	block->n = n;
+	block->rows = checked(calloc(n, sizeof(*block->rows)));
+	LIST_INIT(&block->predecessors);
 	for (uint32_t i = 0; i < n; i++) {
 		block->rows[i].label = checked(strdup(labels[i]));
 		block->rows[i].baseline = count(rows, first + i);
 	}
-	block_insert(rows, at, block);
-	return first;
+	if (after != NULL)
+		TAILQ_INSERT_AFTER(&rows->blocks, after, block, entry);
+	else
+		TAILQ_INSERT_HEAD(&rows->blocks, block, entry);
+	rows->newest = block;
+	return block;
+}
+
+uint32_t rows_take(struct rows *rows, const char *name, const char *const *labels, uint32_t n)
+{
+	struct port *port = port_find(rows, name);
+	struct block *block;
+
+	if (port != NULL && port->live != NULL && same_rows(port->live, labels, n)) {
+		port->live->state = BLOCK_KEPT;
+		return port->live->first;
+	}
+	block = block_new(rows, labels, n);
+	if (block == NULL)
+		return 0;
+	if (port == NULL)
+		port = port_add(rows, name);
+	block->state = BLOCK_FRESH;
+	block->port = port;
+	port->fresh = block;
+	return block->first;
+}
+
+uint32_t rows_taken(const struct rows *rows, const char *name)
+{
+	const struct port *port = port_find(rows, name);
+
+	return port->fresh != NULL ? port->fresh->first : port->live->first;
 }
 
 // ---- transactions ------------------------------------------------------------------------------
 
 void rows_begin(struct rows *rows)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		if (rows->list[i]->state == BLOCK_KEPT)
-			rows->list[i]->state = BLOCK_LIVE;
+	struct block *block;
+
+	rows->newest = NULL;
+	TAILQ_FOREACH (block, &rows->blocks, entry) {
+		if (block->state == BLOCK_KEPT)
+			block->state = BLOCK_LIVE;
 	}
 }
 
 void rows_rollback(struct rows *rows)
 {
-	for (size_t i = rows->n; i-- > 0;) {
-		if (rows->list[i]->state == BLOCK_FRESH)
-			block_remove(rows, i);
+	struct block *block, *next;
+
+	for (block = TAILQ_FIRST(&rows->blocks); block != NULL; block = next) {
+		next = TAILQ_NEXT(block, entry);
+		if (block->state != BLOCK_FRESH)
+			continue;
+		block->port->fresh = NULL;
+		port_forget_if_empty(rows, block->port);
+		block_free(rows, block);
 	}
 	rows_begin(rows);
 }
 
+static void follow(struct block *block, struct block *successor)
+{
+	block->successor = successor;
+	if (successor != NULL)
+		LIST_INSERT_HEAD(&successor->predecessors, block, of_successor);
+}
+
+static void leave(struct rows *rows, struct block *block, uint64_t token)
+{
+	struct port *port = block->port;
+
+	block->state = BLOCK_LEAVING;
+	block->token = token;
+	block->port = NULL;
+	follow(block, port->fresh);
+	TAILQ_INSERT_TAIL(&rows->leaving, block, leaving_entry);
+	port->live = NULL;
+	port_forget_if_empty(rows, port);
+}
+
 void rows_commit(struct rows *rows, uint64_t token)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		struct block *block = rows->list[i];
+	struct block *block;
 
-		if (block->state != BLOCK_LIVE)
-			continue;
-		block->state = BLOCK_LEAVING;
-		block->token = token;
-		block->successor = fresh_of(rows, block->port);
+	TAILQ_FOREACH (block, &rows->blocks, entry) {
+		if (block->state == BLOCK_LIVE)
+			leave(rows, block, token);
 	}
-	for (size_t i = 0; i < rows->n; i++) {
-		if (rows->list[i]->state != BLOCK_LEAVING)
-			rows->list[i]->state = BLOCK_LIVE;
+	TAILQ_FOREACH (block, &rows->blocks, entry) {
+		if (block->state == BLOCK_LEAVING)
+			continue;
+		block->state = BLOCK_LIVE;
+		block->port->live = block;
+		block->port->fresh = NULL;
 	}
 }
 
@@ -239,37 +329,44 @@ static void hand_over(const struct rows *rows, const struct block *from, struct 
 	}
 }
 
-void rows_poll(struct rows *rows)
+static void give_back(struct rows *rows, struct block *block)
 {
-	for (size_t i = rows->n; i-- > 0;) {
-		struct block *block = rows->list[i];
+	struct block *waiting;
 
-		if (block->state != BLOCK_LEAVING || !rcu_passed(rows->tables->rcu, block->token))
-			continue;
-		if (block->successor != NULL)
-			hand_over(rows, block, block->successor);
-		// Whoever waits to hand over to this one hands over to nobody.
-		for (size_t j = 0; j < rows->n; j++) {
-			if (rows->list[j]->successor == block)
-				rows->list[j]->successor = block->successor;
-		}
-		block_remove(rows, i);
+	if (block->successor != NULL) {
+		hand_over(rows, block, block->successor);
+		LIST_REMOVE(block, of_successor);
 	}
+	// Who waits to hand over to this one hands over to its successor, or to nobody.
+	while ((waiting = LIST_FIRST(&block->predecessors)) != NULL) {
+		LIST_REMOVE(waiting, of_successor);
+		follow(waiting, block->successor);
+	}
+	TAILQ_REMOVE(&rows->leaving, block, leaving_entry);
+	block_free(rows, block);
 }
 
-bool rows_read(const struct rows *rows, const char *port, uint32_t i, struct row_counter *sum)
+void rows_poll(struct rows *rows)
 {
-	const struct block *block = block_of(rows, port);
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(&rows->leaving)) != NULL &&
+		rcu_passed(rows->tables->rcu, block->token))
+		give_back(rows, block);
+}
+
+bool rows_read(const struct rows *rows, const char *name, uint32_t i, struct row_counter *sum)
+{
+	const struct port *port = port_find(rows, name);
+	const struct block *block = port != NULL ? port->live : NULL, *old;
 
 	if (block == NULL || i >= block->n)
 		return false;
 	*sum = row_total(rows, block, i);
 	// Until the grace period is over the counts of the same row before the last change are
 	// still on their way; they are shown at once all the same.
-	for (size_t j = 0; j < rows->n; j++) {
-		const struct block *old = rows->list[j];
-
-		for (uint32_t k = 0; old->successor == block && k < old->n; k++) {
+	LIST_FOREACH (old, &block->predecessors, of_successor) {
+		for (uint32_t k = 0; k < old->n; k++) {
 			if (strcmp(old->rows[k].label, block->rows[i].label) == 0) {
 				struct row_counter total = row_total(rows, old, k);
 

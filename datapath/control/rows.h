@@ -21,9 +21,11 @@ struct rows *rows_new(struct tables *tables);
 void rows_free(struct rows *rows);
 
 void rows_begin(struct rows *rows);
-// The id of the first of `n` rows of a port; row i says labels[i]. The same again when it is asked
-// for again in the transaction. 0: no ids are left.
+// The id of the first of `n` rows of a port; row i says labels[i]. Once for a port in a
+// transaction. 0: no ids are left.
 uint32_t rows_take(struct rows *rows, const char *port, const char *const *labels, uint32_t n);
+// What rows_take() gave a port in the open transaction.
+uint32_t rows_taken(const struct rows *rows, const char *port);
 void rows_rollback(struct rows *rows);
 // `token`: a grace period that begins after the snapshot is published.
 void rows_commit(struct rows *rows, uint64_t token);

@@ -88,12 +88,16 @@ static void refuse(struct client *client, enum error_symbol symbol, const char *
 static void handle_line(struct client *client, const char *line, size_t len)
 {
 	struct problems problems = PROBLEMS_INIT;
+	struct control *control = client->server->control;
+	uint32_t version = control_version(control);
 	json_t *message = rpc_parse_line(line, len, &problems);
+	json_t *reply = message == NULL ? rpc_error(NULL, &problems)
+					: control_call_from(control, message, client->peer);
 
-	if (message == NULL)
-		answer(client, rpc_error(NULL, &problems));
-	else
-		answer(client, control_call_from(client->server->control, message, client->peer));
+	// Who reads the answer may rely on it: what was forbidden passes no more.
+	if (control_version(control) != version)
+		control_settle(control);
+	answer(client, reply);
 	json_decref(message);
 	problems_free(&problems);
 }

@@ -201,9 +201,32 @@ static enum track_state read_packet(struct track_packet *p)
 
 static bool flows_back(const struct session *s, const struct session_tuple *tuple)
 {
-	bool reversed = session_flags(s) & SESSION_REVERSED;
+	uint8_t flags = session_flags(s);
+
+	if (unlikely(flags & SESSION_TRANSLATED) && !session_key_equal(&s->key, &tuple->key)) {
+		bool reply_reversed = flags & SESSION_REPLY_REVERSED;
+
+		return tuple->flipped == reply_reversed;
+	}
+	bool reversed = flags & SESSION_REVERSED;
 
 	return tuple->flipped != reversed;
+}
+
+// Each key of a translated session is that of one direction on one side of the router: what flows
+// the other way with the same addresses is none of it. The packet that an error quotes is seen from
+// the other end.
+static bool is_other_side(const struct session *s, const struct session_tuple *tuple, bool is_quote)
+{
+	if (likely(!(session_flags(s) & SESSION_TRANSLATED)))
+		return false;
+	struct session_key reply = session_reply_key(s);
+	bool by_key = session_key_equal(&s->key, &tuple->key);
+
+	// Both are one when a host talks to itself by an address of the router.
+	if (by_key && session_key_equal(&s->key, &reply))
+		return false;
+	return (flows_back(s, tuple) == by_key) != is_quote;
 }
 
 static enum session_timeout simple_timeout(const struct inet *ip)
@@ -281,8 +304,12 @@ static bool can_begin(const struct inet *ip)
 static void judge(const struct tracker *tracker, struct track_packet *p)
 {
 	uint32_t id = session_find(tracker->sessions, &p->tuple, p->slots, tracker->now_s);
+	bool is_quote = p->state == TRACK_RELATED;
 
-	if (p->state == TRACK_RELATED) {
+	if (unlikely(id != 0 &&
+		     is_other_side(session_get(tracker->sessions, id), &p->tuple, is_quote))) {
+		p->state = TRACK_INVALID;
+	} else if (is_quote) {
 		p->session = id;
 		// The error flows against the packet that it quotes.
 		p->reply = id != 0 && !flows_back(session_get(tracker->sessions, id), &p->tuple);
@@ -344,6 +371,25 @@ static void begin_session(const struct tracker *tracker, struct session *s,
 	}
 }
 
+// Publishes a session that is filled in. A packet of the same flow may have been faster: then this
+// one is a further packet of its session. False: there is no room.
+static bool publish(const struct tracker *tracker, struct track_packet *packet, uint32_t id,
+	const struct session_tuple *tuple)
+{
+	struct session_table *table = tracker->sessions;
+
+	packet->session = session_publish(table, tracker->worker, id, tuple->hash, tracker->now_s);
+	if (packet->session == 0)
+		return false;
+	struct session *s = session_get(table, packet->session);
+
+	if (packet->session != id) {
+		packet->reply = flows_back(s, tuple);
+		continue_session(tracker, s, &packet->ip, packet->reply);
+	}
+	return true;
+}
+
 bool track_confirm(
 	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner)
 {
@@ -365,12 +411,191 @@ bool track_confirm(
 
 	s->in = in;
 	begin_session(tracker, s, packet, &tuple);
-	packet->session = session_publish(table, tracker->worker, id, tuple.hash, tracker->now_s);
-	if (packet->session == 0)
+	return publish(tracker, packet, id, &tuple);
+}
+
+// ---- translated flows -------------------------------------------------------------------------
+
+#define PORT_TRIES 512 // of the ports of a class, so that a new flow's cost is bounded
+
+// A range of ports that stand for each other: what a port below 1024 says stays true.
+struct port_class {
+	uint32_t first;
+	uint32_t n;
+};
+
+static struct port_class class_of_port(const struct inet *ip, uint16_t port)
+{
+	if (is_icmp(ip))
+		return (struct port_class){0, 0x10000}; // ids say nothing
+	if (port < 512)
+		return (struct port_class){1, 511};
+	if (port < 1024)
+		return (struct port_class){512, 512};
+	return (struct port_class){1024, 0x10000 - 1024};
+}
+
+// The n-th port to try for an inside address and port. A secret of the table makes it random, and
+// the same towards all destinations (RFC 4787, REQ-1), as long as it is free.
+static rte_be16_t port_to_try(const struct session_table *table, const struct inet *ip,
+	const struct nat_ends *inside, unsigned n)
+{
+	struct port_class class = class_of_port(ip, rte_be_to_cpu_16(inside->source_port));
+	uint64_t source =
+		(uint64_t)inside->source << 32 | (uint64_t)inside->source_port << 8 | ip->protocol;
+	uint64_t hash =
+		session_fold(session_fold(source ^ table->multiplier[0], table->multiplier[1]) + n,
+			table->multiplier[2]);
+
+	return rte_cpu_to_be_16(
+		(uint16_t)(class.first + (uint32_t)((hash & 0xffffffff) * class.n >> 32)));
+}
+
+// The tuple of the answers to a packet that has these ends.
+static void reply_tuple(
+	struct session_tuple *tuple, const struct track_packet *packet, const struct nat_ends *ends)
+{
+	const struct inet *ip = &packet->ip;
+	uint64_t meta = session_meta(packet->zone, 4, ip->protocol);
+	struct session_endpoints reply = {
+		.source = (const uint8_t *)&ends->destination,
+		.destination = (const uint8_t *)&ends->source,
+	};
+
+	if (!is_icmp(ip)) {
+		reply.source_port = ends->destination_port;
+		reply.destination_port = ends->source_port;
+		session_tuple4(tuple, meta, &reply);
+		return;
+	}
+	struct icmp_query query = icmp_query(ip);
+	uint16_t kind = query.request << SESSION_ICMP_REQUEST_SHIFT | ip->l4[1];
+
+	session_tuple4(tuple, meta, &reply);
+	session_tuple_icmp(tuple, ends->source_port, kind, !query.answer);
+}
+
+// SCTP's checksum can not be patched, and other protocols have no ports.
+static bool has_free_port(const struct inet *ip)
+{
+	return is_icmp(ip) || (inet_has_ports(ip->protocol) && ip->protocol != IP_PROTOCOL_SCTP);
+}
+
+static bool claim(const struct tracker *tracker, uint32_t id, struct session_tuple *reply)
+{
+	struct session_table *table = tracker->sessions;
+	struct session *s = session_get(table, id);
+
+	reply->hash = session_hash(table, &reply->key);
+	session_set_reply(s, reply);
+	// A host that talks to itself: one entry serves both.
+	return session_key_equal(&s->key, &reply->key) ||
+	       session_claim_reply(table, id, reply->hash, tracker->now_s);
+}
+
+// Takes a tuple for the replies that nobody has.
+static bool claim_any(const struct tracker *tracker, uint32_t id, const struct track_packet *packet,
+	const struct track_translation *translation)
+{
+	struct nat_ends inside = nat_ends_of(&packet->ip);
+	struct nat_ends to = translation->to;
+	bool any_port = translation->any_port && has_free_port(&packet->ip);
+	struct session_tuple reply;
+
+	reply_tuple(&reply, packet, &to);
+	for (unsigned n = 0; !claim(tracker, id, &reply); n++) {
+		if (!any_port || n == PORT_TRIES)
+			return false;
+		to.source_port = port_to_try(tracker->sessions, &packet->ip, &inside, n);
+		reply_tuple(&reply, packet, &to);
+	}
+	return true;
+}
+
+enum drop_reason track_confirm_translated(const struct tracker *tracker,
+	struct track_packet *packet, const struct track_translation *translation, uint16_t in,
+	uint16_t owner)
+{
+	struct session_table *table = tracker->sessions;
+	struct session_tuple tuple;
+
+	if (!read_tuple(&tuple, &packet->ip, packet->zone))
+		return DROP_CT_FULL;
+	tuple.hash = session_hash(table, &tuple.key);
+	packet->session = session_lookup(table, &tuple, tracker->now_s);
+	if (packet->session != 0) {
+		struct session *s = session_get(table, packet->session);
+
+		packet->reply = flows_back(s, &tuple);
+		continue_session(tracker, s, &packet->ip, packet->reply);
+		return INET_OK;
+	}
+	uint32_t id = session_reserve(table, tracker->worker, owner);
+
+	if (id == 0)
+		return DROP_CT_FULL;
+	session_get(table, id)->in = in;
+	begin_session(tracker, session_get(table, id), packet, &tuple);
+	if (!claim_any(tracker, id, packet, translation)) {
+		session_cancel(table, tracker->worker, id);
+		return DROP_NAT_EXHAUSTED;
+	}
+	return publish(tracker, packet, id, &tuple) ? INET_OK : DROP_CT_FULL;
+}
+
+// The ends of a packet from one endpoint of a key to the other.
+static struct nat_ends ends_of_key(const struct session_key *key, bool from_second)
+{
+	uint32_t first = (uint32_t)(key->address[0] >> 32), second = (uint32_t)key->address[0];
+	uint16_t first_port = (uint16_t)(key->meta >> 16), second_port = (uint16_t)key->meta;
+	struct nat_ends ends = {
+		.source = from_second ? second : first,
+		.destination = from_second ? first : second,
+		.source_port = from_second ? second_port : first_port,
+		.destination_port = from_second ? first_port : second_port,
+	};
+
+	if ((uint8_t)(key->meta >> 32) == IP_PROTOCOL_ICMP) {
+		ends.source_port = first_port; // the id
+		ends.destination_port = 0;
+	}
+	return ends;
+}
+
+// Those of an answer to it.
+static struct nat_ends answer_to(const struct nat_ends *ends, bool is_query)
+{
+	return (struct nat_ends){
+		.source = ends->destination,
+		.destination = ends->source,
+		.source_port = is_query ? ends->source_port : ends->destination_port,
+		.destination_port = is_query ? 0 : ends->source_port,
+	};
+}
+
+bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
+	struct nat_ends *to, struct nat_ends *quoted)
+{
+	const struct session *s = session_get(tracker->sessions, packet->session);
+	uint8_t flags = session_flags(s);
+
+	if (packet->session == 0 || !(flags & SESSION_TRANSLATED))
 		return false;
-	// A packet of the same flow was faster: this one is a further packet of its session.
-	s = session_get(table, packet->session);
-	if (packet->session != id)
-		continue_session(tracker, s, &packet->ip, flows_back(s, &tuple));
+	struct session_key reply_key = session_reply_key(s);
+	bool is_query = (uint8_t)(s->key.meta >> 32) == IP_PROTOCOL_ICMP;
+	struct nat_ends origin = ends_of_key(&s->key, flags & SESSION_REVERSED);
+	struct nat_ends reply = ends_of_key(&reply_key, flags & SESSION_REPLY_REVERSED);
+	const struct nat_ends *this = packet->reply ? &reply : &origin;
+	const struct nat_ends *other = packet->reply ? &origin : &reply;
+
+	*to = answer_to(other, is_query);
+	if (packet->state != TRACK_RELATED)
+		return true;
+	// Who sent the error may be a third: its address changes as that of the flow does.
+	if (to->source == this->source)
+		to->source = load_32(packet->ip.source);
+	if (to->destination == this->destination)
+		to->destination = load_32(packet->ip.destination);
+	*quoted = *other;
 	return true;
 }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "pipeline/inet.h"
+#include "pipeline/nat_rewrite.h"
 #include "tables/session.h"
 
 enum track_state {
@@ -57,3 +58,20 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 // and `zone` only. False: ct_full.
 bool track_confirm(
 	const struct tracker *tracker, struct track_packet *packet, uint16_t in, uint16_t owner);
+
+// What a router makes of a new IPv4 flow.
+struct track_translation {
+	struct nat_ends to; // of the originator's packets, behind the router
+	bool any_port;	    // the source port, or ICMP id, may be another when it is taken
+};
+
+// As track_confirm(), for a flow that is translated. If its session is there already, that of the
+// packet before it, it stays as it is. INET_OK, DROP_CT_FULL or DROP_NAT_EXHAUSTED.
+enum drop_reason track_confirm_translated(const struct tracker *tracker,
+	struct track_packet *packet, const struct track_translation *translation, uint16_t in,
+	uint16_t owner);
+
+// Whether the packet belongs to a translated session, and the ends that it gets by that. Of an ICMP
+// error about one: the addresses that it gets, and in *quoted the ends of the packet in it.
+bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
+	struct nat_ends *to, struct nat_ends *quoted);

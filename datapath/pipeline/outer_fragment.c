@@ -67,7 +67,7 @@ void send_in_pieces(struct worker_ctx *ctx, struct packet *p, const struct remot
 			return;
 		}
 	}
-	attachment_counters(ctx, p->care)->copies += planned.n - 1;
+	counter_add(&attachment_counters(ctx, p->care)->copies, planned.n - 1);
 	rte_pktmbuf_free(p->mbuf);
 	for (uint16_t i = 0; i < planned.n; i++) {
 		struct packet piece = *p;

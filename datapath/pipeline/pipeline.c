@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The map of the switch: pipeline_run() is the way of a burst of packets through it.
 
-#include <rte_cycles.h> // NS_PER_S
-
 #include "pipeline/pipeline.h"
 #include "pipeline/stages.h"
 #include "tables/memory.h"
-
-// Packets a second that a node hands to its slow path, by class; workers share it evenly.
-static const unsigned punt_rates[N_PUNT_CLASSES] = {
-	[PUNT_ARP] = 5000,
-	[PUNT_UNDERLAY] = 5000,
-	[PUNT_UNRESOLVED] = 5000,
-};
 
 void pipeline_run(struct worker_ctx *ctx, uint16_t device, struct rte_mbuf **mbufs, uint16_t n)
 {
@@ -34,6 +25,11 @@ void pipeline_switch(struct worker_ctx *ctx, struct burst *burst)
 {
 	stage_filter_out(ctx, burst);
 	stage_learn(ctx, burst);
+	pipeline_forward(ctx, burst);
+}
+
+void pipeline_forward(struct worker_ctx *ctx, struct burst *burst)
+{
 	stage_forward(ctx, burst);
 	stage_track(ctx, burst);
 	stage_flood(ctx, burst);
@@ -68,36 +64,62 @@ void pipeline_flush(struct worker_ctx *ctx)
 	tx_flush_all(ctx);
 }
 
-static void inject(struct worker_ctx *ctx, struct packet *p, const struct inject *inject)
+// The packet comes in by an internal port, as admit would make it. False: it has ended.
+static bool come_in(struct worker_ctx *ctx, struct packet *p)
+{
+	const struct attachment *attachment = &ctx->snapshot->attachments[p->in];
+	uint16_t domain = ctx->snapshot->networks[p->network].domain;
+
+	if (!(attachment->flags & ATTACHMENT_UP)) {
+		drop(ctx, p, DROP_PORT_DOWN);
+		return false;
+	}
+	p->out = 0;
+	p->location = p->in;
+	p->source = fdb_key(domain, p->source);
+	p->source_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->source);
+	p->destination = fdb_key(domain, p->destination);
+	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
+	return true;
+}
+
+static void inject(struct worker_ctx *ctx, const struct inject *inject)
 {
 	// 0, which is down, when the attachment went while the packet was on its way.
-	uint16_t out = inject->attachment < ctx->snapshot->n_attachments ? inject->attachment : 0;
-
-	*p = (struct packet){
+	uint16_t id = inject->attachment < ctx->snapshot->n_attachments ? inject->attachment : 0;
+	const struct attachment *attachment = &ctx->snapshot->attachments[id];
+	struct packet p = {
 		.mbuf = inject->mbuf,
 		.frame = rte_pktmbuf_mtod(inject->mbuf, uint8_t *),
 		.len = inject->mbuf->data_len,
 		.in = inject->attachment,
-		.out = out,
+		.out = id,
 		.care = inject->attachment,
-		.network = ctx->snapshot->attachments[out].network,
+		.network = attachment->network,
 		.remote = inject->remote,
 	};
-	packet_read_ethernet(p);
-	attachment_counters(ctx, p->care)->originated++;
+
+	packet_read_ethernet(&p);
+	counter_add(&attachment_counters(ctx, p.care)->originated, 1);
+	if (!(attachment->flags & ATTACHMENT_INTERNAL))
+		ctx->side.packets[ctx->side.n++] = p;
+	else if (come_in(ctx, &p))
+		ctx->burst.packets[ctx->burst.n++] = p;
 }
 
 void pipeline_inject(struct worker_ctx *ctx)
 {
 	struct inject injects[BURST_SIZE];
-	struct burst *burst = &ctx->burst;
-
-	burst->n = rte_ring_sc_dequeue_burst_elem(
+	unsigned n = rte_ring_sc_dequeue_burst_elem(
 		ctx->rings->injects, injects, sizeof(injects[0]), BURST_SIZE, NULL);
-	for (uint16_t i = 0; i < burst->n; i++)
-		inject(ctx, &burst->packets[i], &injects[i]);
-	if (burst->n != 0)
-		pipeline_send(ctx, burst);
+
+	ctx->trusts_l4_checksum = false; // what a driver said was about another packet
+	for (unsigned i = 0; i < n; i++)
+		inject(ctx, &injects[i]);
+	if (ctx->side.n != 0)
+		pipeline_send(ctx, &ctx->side);
+	if (ctx->burst.n != 0)
+		pipeline_forward(ctx, &ctx->burst);
 }
 
 struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf)
@@ -121,19 +143,6 @@ struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf
 	return copy;
 }
 
-static void limit_punts(struct worker_ctx *ctx, unsigned n_workers)
-{
-	for (unsigned i = 0; i < N_PUNT_CLASSES; i++) {
-		// A tenth of a second's worth may come at once.
-		ctx->punt_limits[i] = (struct token_bucket){
-			.ns_per_token = (uint64_t)NS_PER_S * n_workers / punt_rates[i],
-			.max_ns = NS_PER_S / 10,
-			.credit_ns = NS_PER_S / 10,
-			.updated_ns = ctx->tables->epoch_ns,
-		};
-	}
-}
-
 struct worker_ctx *worker_ctx_new(struct tables *tables, unsigned index)
 {
 	struct worker_ctx *ctx = table_alloc(sizeof(*ctx));
@@ -149,7 +158,6 @@ struct worker_ctx *worker_ctx_new(struct tables *tables, unsigned index)
 	ctx->ip_id_min = index * range;
 	ctx->ip_id_max = ctx->ip_id_min + range - 1;
 	ctx->ip_id = ctx->ip_id_min;
-	limit_punts(ctx, tables->n_workers);
 	return ctx;
 }
 

@@ -4,34 +4,37 @@
 
 #include "pipeline/worker_ctx.h"
 
-static bool take_token(struct token_bucket *bucket, uint64_t now_ns)
+// Whose limit a packet counts against: that of the port it came in by, or of the station behind a
+// segment or tunnel that sent it.
+static bool is_within_limits(struct worker_ctx *ctx, const struct packet *p, enum punt_class class)
 {
-	bucket->credit_ns += now_ns - bucket->updated_ns;
-	bucket->updated_ns = now_ns;
-	if (bucket->credit_ns > bucket->max_ns)
-		bucket->credit_ns = bucket->max_ns;
-	if (bucket->credit_ns < bucket->ns_per_token)
-		return false;
-	bucket->credit_ns -= bucket->ns_per_token;
-	return true;
+	uint8_t kind = ctx->snapshot->attachments[p->in].kind;
+	struct punt_limits *limits = ctx->tables->punt_limits;
+	bool is_station = kind == ATTACHMENT_SEGMENT || kind == ATTACHMENT_TUNNEL;
+
+	return (is_station ? punt_limit_station(limits, p->source_hash, class, ctx->now_ns)
+			   : punt_limit_port(limits, p->in, class, ctx->now_ns)) &&
+	       punt_limit_node(limits, class, ctx->now_ns);
 }
 
 void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
 {
+	const struct attachment *to = &ctx->snapshot->attachments[p->out];
 	struct punt punt = {
 		.mbuf = p->mbuf,
 		.attachment = p->in,
 		.network = p->network,
+		.local = to->flags & ATTACHMENT_INTERNAL ? p->out : 0,
 		.remote = p->remote,
 		.class = class,
 	};
 
-	if (!take_token(&ctx->punt_limits[class], ctx->now_ns)) {
+	if (!is_within_limits(ctx, p, class)) {
 		drop(ctx, p, DROP_PUNT_RATE);
 		return;
 	}
 	// Counted before control can see it, so that the ledger is never short of a packet.
-	attachment_counters(ctx, p->care)->consumed++;
+	counter_add(&attachment_counters(ctx, p->care)->consumed, 1);
 	if (rte_ring_sp_enqueue_elem(ctx->rings->punts, &punt, sizeof(punt)) != 0) {
 		attachment_counters(ctx, p->care)->consumed--;
 		drop(ctx, p, DROP_PUNT_FULL);

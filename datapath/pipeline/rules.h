@@ -52,8 +52,8 @@ static inline void count_row(struct worker_ctx *ctx, uint32_t row, uint16_t l3_l
 {
 	struct row_counter *counter = &ctx->tables->rows[ctx->index][row];
 
-	counter->packets++;
-	counter->bytes += l3_len;
+	counter_add(&counter->packets, 1);
+	counter_add(&counter->bytes, l3_len);
 }
 
 #define ACCEPT N_DROP_REASONS	    // no reason to drop it

@@ -31,8 +31,8 @@ static void entry_end(struct worker_ctx *ctx, const struct entry *entry)
 {
 	struct attachment_counters *counters = attachment_counters(ctx, entry->id);
 
-	counters->rx += entry->packets;
-	counters->rx_bytes += entry->bytes;
+	counter_add(&counters->rx, entry->packets);
+	counter_add(&counters->rx_bytes, entry->bytes);
 }
 
 static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint16_t id)

@@ -59,7 +59,7 @@ static void punt_copy(struct worker_ctx *ctx, const struct packet *p)
 
 	copy.in = ctx->map->root;
 	copy.care = ctx->map->root;
-	attachment_counters(ctx, copy.care)->copies++;
+	counter_add(&attachment_counters(ctx, copy.care)->copies, 1);
 	copy.mbuf = packet_copy(ctx, p->mbuf);
 	if (copy.mbuf == NULL) {
 		drop(ctx, &copy, DROP_NOMEM);

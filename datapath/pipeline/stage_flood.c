@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The only fan-out: a frame for everybody becomes one packet for each attachment of its network but
 // the one it came from, and one for each entry of the tunnel's flood list unless it came out of the
-// tunnel (split horizon). Each is a full copy; the last is the original.
+// tunnel (split horizon). Each is a full copy; the last is the original. Before that: does weft
+// want it for itself (local.c)?
 //
 // In: packets of forward. Out: those without PACKET_FLOOD. The others go to the side burst and,
 // whenever that is full and at the end, out: before the rest of the burst, so that a flow whose
-// destination becomes known within a burst stays in order. Drops: no_flood_target, flood_nomem.
+// destination becomes known within a burst stays in order.
+// Drops: no_flood_target, flood_nomem, those of punt().
 
 #include "pipeline/stages.h"
 
@@ -29,7 +31,7 @@ static void send_copy_to(struct worker_ctx *ctx, const struct packet *p, struct 
 {
 	struct packet copy = *p;
 
-	attachment_counters(ctx, p->care)->copies++;
+	counter_add(&attachment_counters(ctx, p->care)->copies, 1);
 	copy.mbuf = packet_copy(ctx, p->mbuf);
 	if (copy.mbuf == NULL) {
 		drop(ctx, &copy, DROP_FLOOD_NOMEM);
@@ -48,11 +50,31 @@ static void add_target(
 	*last = target;
 }
 
-static void flood(struct worker_ctx *ctx, const struct packet *p)
+// Whether weft takes the frame, so that nobody else gets it. Otherwise adds those of its ports that
+// want a copy.
+static bool is_taken(struct worker_ctx *ctx, struct packet *p, struct target *last)
+{
+	struct local_wish wish = local_wish(ctx, p);
+
+	if (wish.fate == LOCAL_TAKE) {
+		p->out = wish.ports[0];
+		punt(ctx, p, wish.class);
+		return true;
+	}
+	for (uint16_t i = 0; i < wish.n; i++) {
+		if (wish.ports[i] != p->in)
+			add_target(ctx, p, last, (struct target){wish.ports[i], 0});
+	}
+	return false;
+}
+
+static void flood(struct worker_ctx *ctx, struct packet *p)
 {
 	const struct network *network = &ctx->snapshot->networks[p->network];
 	struct target last = {0, 0};
 
+	if (network->flags & NETWORK_INTERNAL && is_taken(ctx, p, &last))
+		return;
 	for (uint16_t i = 0; i < network->n_members; i++) {
 		if (network->members[i] != p->in)
 			add_target(ctx, p, &last, (struct target){network->members[i], 0});

@@ -144,7 +144,7 @@ static bool restore(struct worker_ctx *ctx, struct packet *p, const struct fragm
 		.network = held->network,
 		.flags = held->flags,
 	};
-	attachment_counters(ctx, p->care)->originated++;
+	counter_add(&attachment_counters(ctx, p->care)->originated, 1);
 	if (held->in >= ctx->snapshot->n_attachments || attachment->network != held->network ||
 		!(attachment->flags & ATTACHMENT_UP) ||
 		!(ctx->snapshot->networks[held->network].flags & NETWORK_UP))
@@ -228,7 +228,7 @@ static void take_fragment(struct worker_ctx *ctx, struct burst *burst, const str
 		push_later(ctx, burst, p, &answer.verdict);
 		break;
 	case FRAGMENT_HELD:
-		attachment_counters(ctx, p->care)->consumed++;
+		counter_add(&attachment_counters(ctx, p->care)->consumed, 1);
 		break;
 	case FRAGMENT_DROP:
 		drop(ctx, p, answer.verdict.reason);

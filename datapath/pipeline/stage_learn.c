@@ -32,22 +32,24 @@ static void post_learn(struct worker_ctx *ctx, const struct packet *p)
 		*recent = this;
 }
 
-// Whether an FDB value names the local port that owns the source MAC.
-static bool is_port_of_source(const struct worker_ctx *ctx, const struct packet *p, uint32_t value)
+// Whether an FDB value names the local port that owns the source MAC, and the frame can not be its
+// own: a port's from outside, weft's own from anywhere.
+static bool is_own_source(const struct worker_ctx *ctx, const struct packet *p, uint32_t value)
 {
 	uint16_t id = fdb_location(value);
 	const struct attachment *attachment = &ctx->snapshot->attachments[id];
+	bool from_outside = ctx->snapshot->attachments[p->in].kind != ATTACHMENT_PORT;
 
-	return id < ctx->snapshot->n_attachments && attachment->kind == ATTACHMENT_PORT &&
+	return id < ctx->snapshot->n_attachments &&
+	       (attachment->flags & ATTACHMENT_INTERNAL ||
+		       (attachment->kind == ATTACHMENT_PORT && from_outside)) &&
 	       attachment->mac == (p->source & ETHER_BROADCAST);
 }
 
 // The source is new (value 0) or known elsewhere. False: the packet must not go on.
 static bool learn_other(struct worker_ctx *ctx, const struct packet *p, uint32_t value)
 {
-	bool from_outside = ctx->snapshot->attachments[p->in].kind != ATTACHMENT_PORT;
-
-	if (value != 0 && from_outside && is_port_of_source(ctx, p, value)) {
+	if (value != 0 && is_own_source(ctx, p, value)) {
 		drop(ctx, p, DROP_SRC_MAC_OWN);
 		return false;
 	}

@@ -4,8 +4,10 @@
 // can be refused: a new flow gets its session here.
 //
 // In: packets whose out is known. Out: care; the frame as the device gets it, but for tunnel
-// packets, which encap does. Counts handed_out and handed_in.
-// Drops: port_down, oversize_tx, nomem, those of filter_in() and confirm().
+// packets, which encap does. Counts handed_out and handed_in. What goes to an internal port ends
+// here, in the care of the attachment it came in by.
+//
+// Drops: port_down, oversize_tx, nomem, those of filter_in(), confirm() and punt().
 
 #include "pipeline/stages.h"
 
@@ -22,11 +24,11 @@ static void handover_end(struct worker_ctx *ctx, const struct handover *handover
 {
 	if (handover->in == handover->out)
 		return; // sent by control: never in another's care
-	attachment_counters(ctx, handover->in)->handed_out += handover->packets;
-	attachment_counters(ctx, handover->out)->handed_in += handover->packets;
+	counter_add(&attachment_counters(ctx, handover->in)->handed_out, handover->packets);
+	counter_add(&attachment_counters(ctx, handover->out)->handed_in, handover->packets);
 }
 
-static inline void handover_add(
+static inline void handover_to(
 	struct worker_ctx *ctx, struct handover *handover, const struct packet *p)
 {
 	if (unlikely(p->in != handover->in || p->out != handover->out)) {
@@ -37,7 +39,6 @@ static inline void handover_add(
 			.out = p->out,
 		};
 	}
-	handover->packets++;
 }
 
 static bool pad(struct packet *p)
@@ -60,14 +61,30 @@ static inline bool fits(const struct packet *p, const struct attachment *attachm
 	return p->len <= attachment->max_len + (p->flags & PACKET_TAG_BELOW ? VLAN_TAG_LEN : 0);
 }
 
+// Weft's own, or down.
+static inline bool is_special(const struct attachment *attachment)
+{
+	return (attachment->flags & (ATTACHMENT_UP | ATTACHMENT_INTERNAL)) != ATTACHMENT_UP;
+}
+
+// Ends a packet to a special attachment. Returns how many are handed over: weft's own take none
+// into their care.
+static uint64_t end_here(
+	struct worker_ctx *ctx, struct packet *p, const struct attachment *attachment)
+{
+	if (attachment->flags & ATTACHMENT_INTERNAL) {
+		local_deliver(ctx, p);
+		return 0;
+	}
+	p->care = p->out;
+	drop(ctx, p, DROP_PORT_DOWN);
+	return 1;
+}
+
 static inline bool output(
 	struct worker_ctx *ctx, struct packet *p, const struct attachment *attachment)
 {
 	p->care = p->out;
-	if (unlikely(!(attachment->flags & ATTACHMENT_UP))) {
-		drop(ctx, p, DROP_PORT_DOWN);
-		return false;
-	}
 	if (unlikely(attachment->filter != 0) && !filter_in(ctx, p))
 		return false;
 	if (unlikely(!fits(p, attachment))) {
@@ -100,7 +117,12 @@ void stage_output(struct worker_ctx *ctx, struct burst *burst)
 
 	ctx->n_tunnel = 0;
 	BURST_FOREACH (p, burst) {
-		handover_add(ctx, &handover, p);
+		handover_to(ctx, &handover, p);
+		if (unlikely(is_special(handover.attachment))) {
+			handover.packets += end_here(ctx, p, handover.attachment);
+			continue;
+		}
+		handover.packets++;
 		if (likely(output(ctx, p, handover.attachment)))
 			to = burst_keep(to, p);
 	}

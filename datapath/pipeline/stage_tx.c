@@ -16,8 +16,8 @@ static void count_sent(struct worker_ctx *ctx, const struct tx_buffer *buffer, u
 
 		while (i < n && buffer->attachment[i] == buffer->attachment[first])
 			bytes += buffer->len[i++];
-		counters->tx += i - first;
-		counters->tx_bytes += bytes;
+		counter_add(&counters->tx, i - first);
+		counter_add(&counters->tx_bytes, bytes);
 	}
 }
 

@@ -20,6 +20,8 @@ void stage_tx(struct worker_ctx *ctx, struct burst *burst);
 
 // From filter_out to the end, for packets that have come in. Empties the burst.
 void pipeline_switch(struct worker_ctx *ctx, struct burst *burst);
+// From forward to the end, for packets that may be sent. Empties the burst.
+void pipeline_forward(struct worker_ctx *ctx, struct burst *burst);
 // The last three, for packets whose way out is known: output, encap, tx. Empties the burst.
 void pipeline_send(struct worker_ctx *ctx, struct burst *burst);
 
@@ -30,6 +32,25 @@ void fragments_expire(struct worker_ctx *ctx);
 bool filter_in(struct worker_ctx *ctx, const struct packet *p);
 // A new flow leaves: makes its session, if a filter asks for states. Else the packet has ended.
 bool confirm(struct worker_ctx *ctx, struct packet *p);
+
+// What weft itself does with a frame that is to be flooded.
+enum local_fate {
+	LOCAL_NONE,
+	LOCAL_COPY, // the internal ports get copies
+	LOCAL_TAKE, // goes to the slow path and nowhere else
+};
+
+struct local_wish {
+	uint8_t fate;	   // enum local_fate
+	uint8_t class;	   // TAKE: enum punt_class
+	uint16_t n;	   // of ports
+	uint16_t ports[2]; // COPY: internal ports; TAKE: the one that it is for, 0: none
+};
+
+struct local_wish local_wish(const struct worker_ctx *ctx, const struct packet *p);
+// Part of output, for a packet that an internal port gets. It has ended, in the care of the
+// attachment that it came in by.
+void local_deliver(struct worker_ctx *ctx, struct packet *p);
 
 // Sends an outer packet that is longer than the path to its remote takes in fragments.
 void send_in_pieces(struct worker_ctx *ctx, struct packet *p, const struct remote *remote);

@@ -20,13 +20,6 @@ struct recent_learn {
 	uint32_t tick;
 };
 
-struct token_bucket {
-	uint64_t ns_per_token;
-	uint64_t max_ns; // of credit
-	uint64_t credit_ns;
-	uint64_t updated_ns;
-};
-
 // Packets that wait for their device, with what is needed to count them when it took them.
 struct tx_buffer {
 	uint16_t n;
@@ -65,7 +58,6 @@ struct worker_ctx {
 	struct worker_rings *rings;
 	unsigned index;
 
-	struct token_bucket punt_limits[N_PUNT_CLASSES];
 	struct burst burst;
 	struct burst side;				   // flood copies
 	struct burst arrived;				   // fragment: the burst as it came
@@ -87,7 +79,7 @@ static inline struct attachment_counters *attachment_counters(
 // The only way a packet dies. mbuf may be NULL: a copy that could not be made.
 static inline void drop(struct worker_ctx *ctx, const struct packet *p, enum drop_reason reason)
 {
-	attachment_counters(ctx, p->care)->drops[reason]++;
+	counter_add(&attachment_counters(ctx, p->care)->drops[reason], 1);
 	rte_pktmbuf_free(p->mbuf);
 }
 
@@ -98,8 +90,8 @@ static inline void settle(struct worker_ctx *ctx, struct packet *p, uint16_t att
 
 	p->in = attachment;
 	p->care = attachment;
-	counters->rx++;
-	counters->rx_bytes += p->len;
+	counter_add(&counters->rx, 1);
+	counter_add(&counters->rx_bytes, p->len);
 }
 
 // Drops a packet that was not classified to an attachment yet.
@@ -129,5 +121,6 @@ static inline bool is_later_fragment(const struct worker_ctx *ctx, const struct 
 // The frame in a buffer of our own; NULL when there is none.
 struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf);
 
-// Hands a settled packet to control, or drops it.
+// Hands a settled packet to control, or drops it. `out` is the internal port that it is for, if it
+// is for one.
 void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class);

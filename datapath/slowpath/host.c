@@ -20,14 +20,13 @@
 #define ANNOUNCEMENTS	     3
 #define ANNOUNCE_INTERVAL_NS (2 * NS_PER_S)
 #define DEFEND_INTERVAL_NS   (10 * NS_PER_S) // RFC 5227 section 2.4
-#define ECHO_TTL	     64
 
 // ---- ARP --------------------------------------------------------------------------------------
 
 void arp_send(struct slowpath *s, const struct arp *arp, uint64_t destination)
 {
 	uint8_t *data;
-	struct rte_mbuf *mbuf = packet_new(s, ARP_LEN, &data);
+	struct rte_mbuf *mbuf = packet_new(s, s->underlay.attachment, ARP_LEN, &data);
 
 	if (mbuf == NULL)
 		return;
@@ -81,17 +80,12 @@ static void address_defend(struct slowpath *s, const struct arp *arp)
 	gratuitous_send(s, ARP_REQUEST);
 }
 
-static bool mac_is_host(uint64_t mac)
-{
-	return mac != 0 && (mac >> 40 & 1) == 0;
-}
-
 static enum drop_reason arp_receive(struct slowpath *s, const uint8_t *data, uint16_t len)
 {
 	const struct underlay_state *u = &s->underlay;
 	struct arp arp;
 
-	if (arp_parse(data, len, &arp) != 0 || !mac_is_host(arp.sender_mac))
+	if (arp_parse(data, len, &arp) != 0 || !mac_is_station(arp.sender_mac))
 		return DROP_ARP_MALFORMED;
 	if (arp.sender_ip == u->address) {
 		if (arp.sender_mac != u->mac)
@@ -118,50 +112,6 @@ static enum drop_reason arp_receive(struct slowpath *s, const uint8_t *data, uin
 }
 
 // ---- ICMP -------------------------------------------------------------------------------------
-
-// A frame of the underlay on its way through the parsers.
-struct frame {
-	struct rte_mbuf *mbuf;
-	uint64_t source;     // MAC
-	const uint8_t *data; // after the Ethernet header
-	uint16_t len;	     // from there on
-	struct ipv4 ip;
-};
-
-// Answers a ping with a copy of its message, to the station that sent it.
-static void echo_reply(struct slowpath *s, const struct frame *f)
-{
-	uint16_t len = f->ip.total_len - f->ip.header_len;
-	struct rte_mbuf *mbuf = rte_pktmbuf_copy(
-		f->mbuf, s->tables->pool, sizeof(struct ether_wire) + f->ip.header_len, len);
-	struct ipv4_fields fields = {
-		.ttl = ECHO_TTL,
-		.protocol = IP_PROTOCOL_ICMP,
-		.id = ++s->ip_id,
-		.payload_len = len,
-		.source = s->underlay.address,
-		.destination = f->ip.source,
-	};
-	uint8_t header[IPV4_BUILD_MAX];
-	size_t header_len = ipv4_build(&fields, header);
-
-	if (mbuf == NULL) {
-		packet_drop(s, NULL, s->underlay.attachment, DROP_NOMEM);
-		return;
-	}
-	mbuf->ol_flags = 0; // those of the request
-	struct icmp_wire *icmp = rte_pktmbuf_mtod(mbuf, struct icmp_wire *);
-	icmp->type = ICMP_ECHO_REPLY;
-	icmp->checksum = checksum_patch(
-		icmp->checksum, htons(ICMP_ECHO_REQUEST << 8), htons(ICMP_ECHO_REPLY << 8));
-	uint8_t *ip = (uint8_t *)rte_pktmbuf_prepend(mbuf, (uint16_t)header_len);
-	if (ip == NULL) {
-		packet_drop(s, mbuf, s->underlay.attachment, DROP_NOMEM);
-		return;
-	}
-	memcpy(ip, header, header_len);
-	underlay_send(s, mbuf, f->source, ETHER_TYPE_IPV4);
-}
 
 // An error about a packet that we sent through a tunnel may tell the path MTU to that remote. The
 // quote must fit what we send, so that only who sees our packets can lower it.
@@ -202,9 +152,11 @@ static enum drop_reason icmp_receive(struct slowpath *s, const struct frame *f)
 		return NO_DROP;
 	}
 	if (icmp.type != ICMP_ECHO_REQUEST || !ipv4_is_host(f->ip.source) ||
-		f->ip.source == s->underlay.address || !mac_is_host(f->source))
+		f->ip.source == s->underlay.address || !mac_is_station(f->source))
 		return DROP_UNDERLAY_OTHER;
-	echo_reply(s, f);
+	struct rte_mbuf *answer = echo_answer(s, f, s->underlay.attachment);
+	if (answer != NULL)
+		underlay_send(s, answer, f->source, ETHER_TYPE_IPV4);
 	return NO_DROP;
 }
 
@@ -228,24 +180,15 @@ static enum drop_reason ipv4_receive(struct slowpath *s, struct frame *f)
 	return DROP_UNDERLAY_OTHER;
 }
 
-enum drop_reason host_receive(struct slowpath *s, struct rte_mbuf *mbuf)
+enum drop_reason host_receive(struct slowpath *s, struct frame *f)
 {
-	const struct ether_wire *ether = rte_pktmbuf_mtod(mbuf, const struct ether_wire *);
-
-	if (!s->underlay.present || mbuf->data_len < sizeof(*ether))
+	if (!s->underlay.present)
 		return DROP_UNDERLAY_OTHER;
 	if (s->kernel != NULL)
 		return NO_DROP; // a copy: the kernel has it as well, and answers
-	struct frame f = {
-		.mbuf = mbuf,
-		.source = ether_addr_get(ether->source),
-		.data = (const uint8_t *)(ether + 1),
-		.len = mbuf->data_len - sizeof(*ether),
-	};
-
-	if (ether->type == htons(ETHER_TYPE_ARP))
-		return arp_receive(s, f.data, f.len);
-	if (ether->type == htons(ETHER_TYPE_IPV4))
-		return ipv4_receive(s, &f);
+	if (f->type == ETHER_TYPE_ARP)
+		return arp_receive(s, f->data, f->len);
+	if (f->type == ETHER_TYPE_IPV4)
+		return ipv4_receive(s, f);
 	return DROP_UNDERLAY_OTHER;
 }

@@ -8,6 +8,14 @@
 //   host.c        the host stack of the underlay address: ARP, ICMP, announcements
 //   membership.c  IGMP
 //   kernel.c      all of the last three, of an interface that the kernel goes on using
+//   answer.c      what host stacks have in common
+//   service.c     what was punted to weft's own ports on the networks
+//   service_arp.c, service_nd.c  who has which address there
+//   service_ip.c  the IPv4 host stack of service ports: ping, names, refusals
+//   service_dhcp.c  from a client's frame to the answer of the responder
+//   announce.c    own addresses: announcements, conflicts
+//   metadata.c    frames between service ports and the backends of the metadata service
+//   icmp_limit.c  how many ICMP errors may be sent
 
 #pragma once
 
@@ -21,6 +29,9 @@
 
 #include "base/clock.h"
 #include "net/arp.h"
+#include "net/ipv4.h"
+#include "slowpath/lease.h"
+#include "slowpath/services.h"
 #include "slowpath/slowpath.h"
 #include "tables/tables.h"
 
@@ -113,6 +124,70 @@ struct underlay_state {
 
 struct kernel;
 
+// A received frame on its way through the parsers.
+struct frame {
+	struct rte_mbuf *mbuf; // in one piece
+	uint16_t in;	       // attachment it came in by
+	uint64_t source;       // MACs
+	uint64_t destination;
+	uint16_t type;	     // as on the wire
+	const uint8_t *data; // after the Ethernet header
+	uint16_t len;	     // from there on
+	struct ipv4 ip;	     // once it is parsed
+	// Of a frame that weft's own ports see; NULL on the underlay.
+	const struct service_network *network;
+	const struct internal_port *port; // it is for; NULL: for a port whose address is known
+};
+
+// Where a frame goes.
+struct frame_head {
+	uint16_t attachment; // an internal port: it enters the pipeline there; any other kind: it
+			     // leaves by it
+	uint16_t type;	     // ETHER_TYPE_*
+	uint64_t source;
+	uint64_t destination;
+};
+
+// An address of an internal port, and what packets and time have made of it.
+struct own_address {
+	struct ip_addr address;
+	const struct internal_port *port; // in the services in force
+	uint16_t attachment;		  // its id and MAC: what makes it the same one after a
+	uint64_t mac;			  // commit
+	uint8_t n_announcements;	  // rounds still to send
+	uint64_t announce_ns;		  // the next one
+	uint64_t defend_ns;		  // no defence before
+};
+
+// The MAC that a client of the metadata service has asked from.
+struct metadata_client {
+	uint16_t network;
+	uint32_t address; // network order
+	uint64_t mac;
+};
+
+#define METADATA_CLIENTS 4096
+#define METADATA_ADDRESS htonl(0xa9fea9fe) // 169.254.169.254
+
+// Control's end of a device to a metadata backend.
+struct metadata_backend {
+	uint16_t attachment;
+	const struct internal_port *port; // in the services in force
+	struct device *device;
+	uint64_t mac;		  // 0: not known yet
+	uint64_t ask_ns;	  // no ARP request before
+	struct rte_mbuf *waiting; // for the MAC; NULL: none
+};
+
+// When a destination of ICMP errors has its credit back.
+struct icmp_destination {
+	uint32_t address; // network order
+	uint16_t attachment;
+	uint64_t full_ns;
+};
+
+#define ICMP_DESTINATIONS 1024
+
 struct slowpath {
 	struct tables *tables;
 	struct attachment_counters *counters; // control's, by attachment id
@@ -146,6 +221,19 @@ struct slowpath {
 	uint64_t igmp_general_ns;  // answer to a general query; UINT64_MAX: none
 	uint64_t igmp_scan_ns;	   // UINT64_MAX: nothing to send
 
+	struct services *services; // NULL before the first commit
+	struct leases *leases;
+	uint64_t leases_ns;	 // next leases_poll()
+	struct own_address *own; // sorted by attachment, then address
+	size_t n_own;
+	uint64_t announce_scan_ns;	   // next announcement; UINT64_MAX: none
+	struct metadata_backend *backends; // sorted by attachment
+	size_t n_backends;
+	struct metadata_client metadata_clients[METADATA_CLIENTS]; // a newer one takes the place
+	uint64_t icmp_full_ns[MAX_ATTACHMENTS]; // when an own port has its credit of ICMP errors
+						// back
+	struct icmp_destination icmp_destinations[ICMP_DESTINATIONS];
+
 	uint64_t sweep_ns;  // up to when buckets to sweep are accounted
 	uint32_t sweep_due; // buckets
 };
@@ -160,8 +248,11 @@ void packet_drop(
 	struct slowpath *s, struct rte_mbuf *mbuf, uint16_t attachment, enum drop_reason reason);
 // Puts a packet on its way to a worker.
 void packet_inject(struct slowpath *s, struct rte_mbuf *mbuf, uint16_t attachment, uint16_t remote);
-// A new packet of `len` bytes to be filled in. NULL when there is no buffer (counted).
-struct rte_mbuf *packet_new(struct slowpath *s, uint16_t len, uint8_t **data);
+// A new packet of `len` bytes to be filled in, for an attachment. NULL when there is no buffer
+// (counted).
+struct rte_mbuf *packet_new(struct slowpath *s, uint16_t attachment, uint16_t len, uint8_t **data);
+// Puts an Ethernet header before a packet and sends it. Takes it.
+void frame_send(struct slowpath *s, struct rte_mbuf *mbuf, const struct frame_head *head);
 // Puts the Ethernet header (and tag) of the underlay before a packet and sends it.
 void underlay_send(
 	struct slowpath *s, struct rte_mbuf *mbuf, uint64_t destination, uint16_t ether_type);
@@ -206,17 +297,80 @@ void neighbour_poll(struct slowpath *s);
 // Forgets all; remotes are left without a next hop until vtep_route().
 void neighbours_clear(struct slowpath *s);
 
+// ---- answer.c ---------------------------------------------------------------------------------
+
+// The frame in a packet that was punted. False when it has no whole Ethernet header.
+bool frame_read(struct frame *f, const struct punt *punt);
+bool mac_is_station(uint64_t mac); // neither zero nor a group
+// Puts an IPv4 header before a payload. False when there is no room.
+bool ipv4_prepend(struct rte_mbuf *mbuf, const struct ipv4_fields *fields);
+// The answer to an ICMP echo request, with its IPv4 header, from the address that was asked. NULL
+// when there is no buffer (counted on the attachment).
+struct rte_mbuf *echo_answer(struct slowpath *s, const struct frame *f, uint16_t attachment);
+
 // ---- host.c -----------------------------------------------------------------------------------
 
-// A frame of the underlay, in one piece and without a tag. Returns the reason it dies for, or
-// NO_DROP. The frame stays the caller's.
-enum drop_reason host_receive(struct slowpath *s, struct rte_mbuf *mbuf);
+// A frame of the underlay, without a tag. Returns the reason it dies for, or NO_DROP. The packet
+// stays the caller's.
+enum drop_reason host_receive(struct slowpath *s, struct frame *f);
 // An ICMP message that the kernel received.
 void host_error_receive(struct slowpath *s, const void *data, uint16_t len);
 void arp_send(struct slowpath *s, const struct arp *arp, uint64_t destination);
 // Starts the announcements of the underlay address.
 void host_announce(struct slowpath *s);
 void host_poll(struct slowpath *s);
+
+// ---- service.c --------------------------------------------------------------------------------
+
+// A packet of a network, punted to weft's own port there or to whoever knows an address. Returns
+// the reason it dies for, or NO_DROP. The packet stays the caller's.
+enum drop_reason service_receive(struct slowpath *s, const struct punt *punt, struct frame *f);
+// Sends an answer to the station that sent a frame, from the internal port it was for. Takes it.
+void service_answer(
+	struct slowpath *s, const struct frame *f, struct rte_mbuf *mbuf, uint16_t ether_type);
+// The same for the payload of an IPv4 packet.
+void service_answer_ipv4(struct slowpath *s, const struct frame *f, struct rte_mbuf *mbuf,
+	const struct ipv4_fields *fields);
+// Sends `len` bytes that follow an Ethernet header.
+void service_send(
+	struct slowpath *s, const struct frame_head *head, const void *data, uint16_t len);
+
+// ---- service_arp.c, service_nd.c, service_ip.c, service_dhcp.c ---------------------------------
+
+enum drop_reason service_arp(struct slowpath *s, const struct frame *f);
+enum drop_reason service_nd(struct slowpath *s, const struct frame *f);
+enum drop_reason service_ipv4(struct slowpath *s, struct frame *f);
+enum drop_reason service_dhcp(struct slowpath *s, const struct frame *f);
+// After a commit: forgets leases of what is gone.
+void service_leases_follow(struct slowpath *s);
+void service_leases_poll(struct slowpath *s);
+
+// ---- announce.c -------------------------------------------------------------------------------
+
+// Own addresses follow the services in force; those that are new are announced. Called after a
+// commit.
+void announce_follow(struct slowpath *s);
+void announce_poll(struct slowpath *s);
+// Somebody else uses an address of ours.
+void address_conflict(struct slowpath *s, const struct internal_port *port,
+	const struct ip_addr *address, uint64_t mac);
+
+// ---- metadata.c -------------------------------------------------------------------------------
+
+// Backends follow the services in force.
+void metadata_follow(struct slowpath *s);
+// An IPv4 packet of a client for the metadata service; its port has a backend.
+void metadata_send(struct slowpath *s, const struct frame *f);
+// Forgets all of them.
+void metadata_clear(struct slowpath *s);
+// Takes what the backends sent. True when more waits.
+bool metadata_poll(struct slowpath *s);
+
+// ---- icmp_limit.c -----------------------------------------------------------------------------
+
+// Whether the port may send one more ICMP error to the address (1000/s of a port, burst 50; 1/s of
+// a destination, burst 6). Counts it.
+bool icmp_limit_pass(struct slowpath *s, uint16_t attachment, uint32_t destination);
 
 // ---- membership.c -----------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ static void igmp_send(struct slowpath *s, uint32_t destination, const void *mess
 	uint8_t header[IPV4_BUILD_MAX];
 	size_t header_len = ipv4_build(&fields, header);
 	uint8_t *data;
-	struct rte_mbuf *mbuf = packet_new(s, (uint16_t)(header_len + len), &data);
+	struct rte_mbuf *mbuf =
+		packet_new(s, s->underlay.attachment, (uint16_t)(header_len + len), &data);
 
 	if (mbuf == NULL)
 		return;

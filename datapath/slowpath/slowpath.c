@@ -41,6 +41,12 @@ struct slowpath *slowpath_new(struct tables *tables)
 	s->held_max = tables->pool->size / 4 < HELD_MAX ? tables->pool->size / 4 : HELD_MAX;
 	s->igmp_general_ns = UINT64_MAX;
 	s->igmp_scan_ns = UINT64_MAX;
+	s->announce_scan_ns = UINT64_MAX;
+	s->leases = leases_open(NULL);
+	if (s->leases == NULL) {
+		free(s);
+		return NULL;
+	}
 	LIST_INIT(&s->groups);
 	LIST_INIT(&s->unrouted);
 	for (unsigned i = 0; i < NEIGHBOUR_BUCKETS; i++)
@@ -57,6 +63,10 @@ void slowpath_free(struct slowpath *s)
 		if (s->vteps[id] != NULL)
 			vtep_remove(s, s->vteps[id]);
 	kernel_free(s->kernel);
+	metadata_clear(s);
+	leases_close(s->leases);
+	services_free(s->services);
+	free(s->own);
 	free(s);
 }
 
@@ -197,16 +207,30 @@ void packet_inject(struct slowpath *s, struct rte_mbuf *mbuf, uint16_t attachmen
 		packet_drop(s, mbuf, attachment, DROP_PUNT_FULL);
 }
 
-struct rte_mbuf *packet_new(struct slowpath *s, uint16_t len, uint8_t **data)
+struct rte_mbuf *packet_new(struct slowpath *s, uint16_t attachment, uint16_t len, uint8_t **data)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(s->tables->pool);
 
 	*data = mbuf == NULL ? NULL : (uint8_t *)rte_pktmbuf_append(mbuf, len);
 	if (*data == NULL) {
-		packet_drop(s, mbuf, s->underlay.attachment, DROP_NOMEM);
+		packet_drop(s, mbuf, attachment, DROP_NOMEM);
 		return NULL;
 	}
 	return mbuf;
+}
+
+void frame_send(struct slowpath *s, struct rte_mbuf *mbuf, const struct frame_head *head)
+{
+	struct ether_wire *ether = (struct ether_wire *)rte_pktmbuf_prepend(mbuf, sizeof(*ether));
+
+	if (ether == NULL) {
+		packet_drop(s, mbuf, head->attachment, DROP_NOMEM);
+		return;
+	}
+	ether_addr_set(ether->destination, head->destination);
+	ether_addr_set(ether->source, head->source);
+	ether->type = htons(head->type);
+	packet_inject(s, mbuf, head->attachment, 0);
 }
 
 void underlay_send(
@@ -245,12 +269,20 @@ uint64_t random_ns(uint64_t max_ns)
 
 static void punt_handle(struct slowpath *s, struct punt *punt)
 {
+	enum drop_reason reason;
+	struct frame f;
+
 	if (punt->class == PUNT_UNRESOLVED) {
 		neighbour_packet(s, punt);
 		return;
 	}
-
-	enum drop_reason reason = host_receive(s, punt->mbuf);
+	bool underlay = punt->class == PUNT_ARP || punt->class == PUNT_UNDERLAY;
+	if (!frame_read(&f, punt))
+		reason = underlay ? DROP_UNDERLAY_OTHER : DROP_SERVICE_OTHER;
+	else if (underlay)
+		reason = host_receive(s, &f);
+	else
+		reason = service_receive(s, punt, &f);
 	if (reason == NO_DROP)
 		rte_pktmbuf_free(punt->mbuf);
 	else
@@ -319,6 +351,9 @@ bool slowpath_poll(struct slowpath *s, uint64_t now_ns)
 	vtep_poll(s);
 	host_poll(s);
 	membership_poll(s);
+	announce_poll(s);
+	more |= metadata_poll(s);
+	service_leases_poll(s);
 	more |= sweep_poll(s);
 	return more;
 }

@@ -17,6 +17,8 @@
 #include "tables/tables.h"
 
 struct slowpath;
+struct services;
+struct leases;
 
 struct slowpath *slowpath_new(struct tables *tables); // NULL and errno on failure
 void slowpath_free(struct slowpath *slowpath);	      // held packets are dropped
@@ -66,6 +68,15 @@ int kernel_link_read(
 // Whether the kernel has told of changes since the last call: kernel_link_read() may give something
 // else than the underlay has.
 bool slowpath_underlay_changed(struct slowpath *slowpath);
+
+// Called after the snapshot is published: what weft itself is on the networks of that snapshot
+// (services.h). Takes it. A device that is named in it may close only after the next call.
+void slowpath_set_services(struct slowpath *slowpath, struct services *services);
+// Reads the leases that the DHCP responder gave, and keeps those it will give, in a directory; they
+// are forgotten with the process until then. Call it before the first configuration. Returns 0 or
+// -errno, logged.
+int slowpath_open_leases(struct slowpath *slowpath, const char *directory);
+const struct leases *slowpath_leases(const struct slowpath *slowpath);
 
 // Drains the workers' rings, sends what is due, ages. `now_ns` is clock_now_ns(). Returns true when
 // it stopped at its budget and should be called again at once.

@@ -239,8 +239,7 @@ uint32_t session_reserve(struct session_table *table, unsigned worker, uint16_t 
 	return id;
 }
 
-// Of an id that was never published.
-static void give_back(struct session_table *table, unsigned worker, uint32_t id)
+void session_cancel(struct session_table *table, unsigned worker, uint32_t id)
 {
 	struct id_cache *cache = &table->pool->caches[worker];
 
@@ -264,24 +263,33 @@ static void bury(struct session_table *table, uint32_t id)
 
 // ---- index ------------------------------------------------------------------------------------
 
-// Takes a slot's session out; the bucket is locked. Bury it when the lock is released.
+// Only one can end a session: who gets true takes it out of the index and buries it.
+static bool end_life(struct session *s)
+{
+	uint8_t live = SESSION_LIVE;
+
+	return __atomic_compare_exchange_n(
+		&s->life, &live, SESSION_DEAD, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+// Frees a slot; the bucket is locked. Returns the id if its session ended by that: finish_removal()
+// it when the lock is released. 0: somebody else is about to.
 static uint32_t unlink_slot(
 	struct session_table *table, struct session_bucket *bucket, unsigned slot)
 {
-	struct session *s = session_get(table, bucket->id[slot]);
+	uint32_t id = bucket->id[slot];
 
 	__atomic_store_n(&bucket->tag[slot], 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&s->life, SESSION_DEAD, __ATOMIC_RELEASE);
-	return bucket->id[slot];
+	return end_life(session_get(table, id)) ? id : 0;
 }
 
-static void link_slot(struct session_table *table, struct session_bucket *bucket, unsigned slot,
-	uint32_t id, uint8_t tag)
+// Whether a session in the index has ended or timed out, so that its slot may be taken. One whose
+// life has not begun has claimed its slot.
+static bool may_displace(const struct session_table *table, const struct session *s, uint32_t now_s)
 {
-	// Release: who finds the id finds the session filled in; who finds the tag, the id.
-	__atomic_store_n(&bucket->id[slot], id, __ATOMIC_RELEASE);
-	__atomic_store_n(&session_get(table, id)->life, SESSION_LIVE, __ATOMIC_RELEASE);
-	__atomic_store_n(&bucket->tag[slot], tag, __ATOMIC_RELEASE);
+	uint8_t life = __atomic_load_n(&s->life, __ATOMIC_ACQUIRE);
+
+	return life == SESSION_DEAD || (life == SESSION_LIVE && session_expired(table, s, now_s));
 }
 
 static uint32_t used_slots(const struct session_bucket *bucket)
@@ -296,7 +304,7 @@ static int slot_of_key(const struct session_table *table, const struct session_b
 	for (uint32_t slots = session_slots(bucket, tag); slots != 0; slots &= slots - 1) {
 		unsigned slot = __builtin_ctz(slots);
 
-		if (session_key_equal(&session_get(table, bucket->id[slot])->key, key))
+		if (session_has_key(session_get(table, bucket->id[slot]), key))
 			return (int)slot;
 	}
 	return -1;
@@ -312,23 +320,78 @@ static int slot_to_take(
 	if (slots != 0)
 		return __builtin_ctz(slots);
 	for (unsigned slot = 0; slot < SESSION_BUCKET_SIZE; slot++) {
-		if (session_expired(table, session_get(table, bucket->id[slot]), now_s))
+		if (may_displace(table, session_get(table, bucket->id[slot]), now_s))
 			return (int)slot;
 	}
 	return -1;
 }
 
-uint32_t session_publish(
-	struct session_table *table, unsigned worker, uint32_t id, uint32_t hash, uint32_t now_s)
+// Takes the entry of a session out of the bucket of a hash, if it is there.
+static void remove_entry(struct session_table *table, uint32_t id, uint32_t hash)
 {
 	struct session_bucket *bucket = session_bucket(table, hash);
-	const struct session_key *key = &session_get(table, id)->key;
+
+	byte_lock(&bucket->lock);
+	for (uint32_t slots = session_slots(bucket, session_tag(hash)); slots != 0;
+		slots &= slots - 1) {
+		unsigned slot = __builtin_ctz(slots);
+
+		if (bucket->id[slot] == id)
+			__atomic_store_n(&bucket->tag[slot], 0, __ATOMIC_RELEASE);
+	}
+	byte_unlock(&bucket->lock);
+}
+
+static void remove_reply_entry(struct session_table *table, uint32_t id)
+{
+	const struct session *s = session_get(table, id);
+
+	if (session_flags(s) & SESSION_TRANSLATED) {
+		struct session_key key = session_reply_key(s);
+
+		remove_entry(table, id, session_hash(table, &key));
+	}
+}
+
+// Of a session that has ended.
+static void finish_removal(struct session_table *table, uint32_t id)
+{
+	remove_entry(table, id, session_hash(table, &session_get(table, id)->key));
+	remove_reply_entry(table, id);
+	bury(table, id);
+}
+
+struct new_entry {
+	uint32_t id;
+	uint32_t hash;
+	struct session_key key;
+	bool is_last; // of its session, whose life begins with it
+};
+
+static void link_slot(struct session_table *table, struct session_bucket *bucket, unsigned slot,
+	const struct new_entry *entry)
+{
+	// Release: who finds the id finds the session filled in; who finds the tag, the id.
+	__atomic_store_n(&bucket->id[slot], entry->id, __ATOMIC_RELEASE);
+	if (entry->is_last)
+		__atomic_store_n(
+			&session_get(table, entry->id)->life, SESSION_LIVE, __ATOMIC_RELEASE);
+	__atomic_store_n(&bucket->tag[slot], session_tag(entry->hash), __ATOMIC_RELEASE);
+}
+
+// Puts an entry into its bucket. Returns the id of the session that has the key from now on; 0:
+// there is no room.
+static uint32_t add_entry(
+	struct session_table *table, const struct new_entry *entry, uint32_t now_s)
+{
+	struct session_bucket *bucket = session_bucket(table, entry->hash);
+	uint8_t tag = session_tag(entry->hash);
 	uint32_t found = 0, displaced = 0;
 
 	byte_lock(&bucket->lock);
-	int slot = slot_of_key(table, bucket, key, session_tag(hash));
+	int slot = slot_of_key(table, bucket, &entry->key, tag);
 
-	if (slot >= 0 && !session_expired(table, session_get(table, bucket->id[slot]), now_s)) {
+	if (slot >= 0 && !may_displace(table, session_get(table, bucket->id[slot]), now_s)) {
 		found = bucket->id[slot];
 	} else {
 		if (slot < 0)
@@ -336,37 +399,56 @@ uint32_t session_publish(
 		if (slot >= 0) {
 			if (bucket->tag[slot] != 0)
 				displaced = unlink_slot(table, bucket, slot);
-			link_slot(table, bucket, slot, id, session_tag(hash));
-			found = id;
+			link_slot(table, bucket, slot, entry);
+			found = entry->id;
 		}
 	}
 	byte_unlock(&bucket->lock);
 	if (displaced != 0)
-		bury(table, displaced);
+		finish_removal(table, displaced);
+	return found;
+}
+
+bool session_claim_reply(struct session_table *table, uint32_t id, uint32_t hash, uint32_t now_s)
+{
+	struct new_entry entry = {
+		.id = id, .hash = hash, .key = session_reply_key(session_get(table, id))};
+
+	return add_entry(table, &entry, now_s) == id;
+}
+
+// Of a session that could not be published. A key that it has claimed may have been seen.
+static void abandon(struct session_table *table, unsigned worker, uint32_t id)
+{
+	struct session *s = session_get(table, id);
+
+	if (!(session_flags(s) & SESSION_TRANSLATED)) {
+		session_cancel(table, worker, id);
+		return;
+	}
+	remove_reply_entry(table, id);
+	__atomic_store_n(&s->life, SESSION_DEAD, __ATOMIC_RELEASE);
+	bury(table, id);
+}
+
+uint32_t session_publish(
+	struct session_table *table, unsigned worker, uint32_t id, uint32_t hash, uint32_t now_s)
+{
+	struct new_entry entry = {
+		.id = id, .hash = hash, .key = session_get(table, id)->key, .is_last = true};
+	uint32_t found = add_entry(table, &entry, now_s);
+
 	if (found != id)
-		give_back(table, worker, id);
+		abandon(table, worker, id);
 	return found;
 }
 
 bool session_remove(struct session_table *table, uint32_t id)
 {
-	uint32_t hash = session_hash(table, &session_get(table, id)->key);
-	struct session_bucket *bucket = session_bucket(table, hash);
-	bool found = false;
-
-	byte_lock(&bucket->lock);
-	for (uint32_t slots = session_slots(bucket, session_tag(hash)); slots != 0 && !found;
-		slots &= slots - 1) {
-		unsigned slot = __builtin_ctz(slots);
-
-		found = bucket->id[slot] == id;
-		if (found)
-			unlink_slot(table, bucket, slot);
-	}
-	byte_unlock(&bucket->lock);
-	if (found)
-		bury(table, id);
-	return found;
+	if (!end_life(session_get(table, id)))
+		return false;
+	finish_removal(table, id);
+	return true;
 }
 
 // ---- control ----------------------------------------------------------------------------------
@@ -412,7 +494,7 @@ static void sweep_bucket(struct session_table *table, struct session_bucket *buc
 		uint32_t id = session_id_at(bucket, __builtin_ctz(slots));
 
 		if (session_expired(table, session_get(table, id), now_s))
-			session_remove(table, id);
+			session_remove(table, id); // unless its life has not begun
 	}
 }
 
@@ -479,6 +561,22 @@ static void describe_ports(struct session_info *info, const struct session_key *
 	info->destination_port = endpoint_port(key, !reversed);
 }
 
+static void describe_reply(struct session_info *info, const struct session *s)
+{
+	struct session_key key = session_reply_key(s);
+	bool reversed = session_flags(s) & SESSION_REPLY_REVERSED;
+
+	info->translated = true;
+	info->reply_source = endpoint_address(&key, reversed);
+	info->reply_destination = endpoint_address(&key, !reversed);
+	if (is_icmp(info->protocol, info->family)) {
+		info->reply_icmp_id = endpoint_port(&key, false);
+		return;
+	}
+	info->reply_source_port = endpoint_port(&key, reversed);
+	info->reply_destination_port = endpoint_port(&key, !reversed);
+}
+
 static struct session_info describe(
 	const struct session_table *table, const struct session *s, uint32_t now_s)
 {
@@ -505,6 +603,8 @@ static struct session_info describe(
 	};
 
 	describe_ports(&info, key, reversed);
+	if (flags & SESSION_TRANSLATED)
+		describe_reply(&info, s);
 	return info;
 }
 

@@ -4,7 +4,8 @@
 // control sweeps, cuts and lists.
 //
 // The key has the two endpoints in a fixed order, lower one first, so that one index entry serves
-// both directions.
+// both directions. A flow that a router translates has another tuple on its other side: its session
+// has two keys, one for each direction, and an index entry for each; it is found by either.
 //
 // The index has buckets of one cache line: twelve 1-byte tags, one lock, twelve session ids. There
 // is no probing: a key has one bucket, of which there is one for every four sessions that the table
@@ -43,6 +44,10 @@ struct session_key {
 	uint64_t meta;	     // zone 16 bits, family 8, protocol 8, port of each endpoint 16
 	uint64_t address[4]; // IPv4: both in [0]; IPv6: the first in [0..1], the second in [2..3]
 };
+
+// Where the key of a translated IPv4 session has that of its replies: in what IPv4 leaves free, so
+// that a router reads no further cache line.
+enum { SESSION_REPLY_META = 1, SESSION_REPLY_ADDRESS = 2 };
 
 // What a packet is looked up by.
 struct session_tuple {
@@ -102,9 +107,11 @@ enum session_timeout {
 	N_SESSION_TIMEOUTS
 };
 
-#define SESSION_REVERSED   0x01 // the originator is the second endpoint of the key
-#define SESSION_SEEN_REPLY 0x02 // a packet of the other direction was seen: established
-#define SESSION_ASSURED	   0x08 // TCP: established, as both sides showed
+#define SESSION_REVERSED       0x01 // the originator is the second endpoint of the key
+#define SESSION_SEEN_REPLY     0x02 // a packet of the other direction was seen: established
+#define SESSION_TRANSLATED     0x04 // replies have a key of their own
+#define SESSION_ASSURED	       0x08 // TCP: established, as both sides showed
+#define SESSION_REPLY_REVERSED 0x10 // TRANSLATED: the replier is the second endpoint of that key
 
 // One side of a TCP connection. Sequence numbers are those of what it sends.
 struct session_tcp_side {
@@ -303,6 +310,26 @@ static inline bool session_key_equal(const struct session_key *a, const struct s
 		       (a->address[3] ^ b->address[3])) == 0;
 }
 
+// The key of a translated session's replies.
+static inline struct session_key session_reply_key(const struct session *s)
+{
+	return (struct session_key){.meta = s->key.address[SESSION_REPLY_META],
+		.address = {s->key.address[SESSION_REPLY_ADDRESS]}};
+}
+
+// Whether a key is that of a translated session's replies.
+static inline bool session_is_reply_key(const struct session *s, const struct session_key *key)
+{
+	return ((s->key.address[SESSION_REPLY_META] ^ key->meta) |
+		       (s->key.address[SESSION_REPLY_ADDRESS] ^ key->address[0])) == 0 &&
+	       __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & SESSION_TRANSLATED;
+}
+
+static inline bool session_has_key(const struct session *s, const struct session_key *key)
+{
+	return session_key_equal(&s->key, key) || session_is_reply_key(s, key);
+}
+
 // ---- look-up, by workers ----------------------------------------------------------------------
 // For a burst: hash and prefetch every packet's bucket, then find and prefetch every packet's
 // candidates, then compare.
@@ -394,7 +421,7 @@ static inline uint32_t session_find(const struct session_table *table,
 		uint32_t id = session_id_at(bucket, __builtin_ctz(slots));
 		const struct session *s = session_get(table, id);
 
-		if (!session_key_equal(&s->key, &tuple->key))
+		if (!session_has_key(s, &tuple->key))
 			continue;
 		if (__atomic_load_n(&s->life, __ATOMIC_RELAXED) != SESSION_LIVE)
 			continue;
@@ -456,11 +483,25 @@ static inline void session_set_state(
 // Takes an id for a session that `owner` pays for. Its memory is zeroed and nobody else's; the
 // caller fills in key, seen_s and what the protocol needs, and publishes it. 0: a limit is reached.
 uint32_t session_reserve(struct session_table *table, unsigned worker, uint16_t owner);
+// Gives back an id that was reserved and neither published nor claimed a key for.
+void session_cancel(struct session_table *table, unsigned worker, uint32_t id);
 // Puts it into the index. Returns the id under which its key can be found from now on: `id`, or
 // that of a session which was there first, or 0 when the bucket is full. If not `id`, then `id` is
 // given back. A session that has timed out gives way.
 uint32_t session_publish(
 	struct session_table *table, unsigned worker, uint32_t id, uint32_t hash, uint32_t now_s);
+// Before it, for a session that is SESSION_TRANSLATED: puts the key of its replies into the index,
+// where it is taken from now on, but not found yet. False: it is taken already, or there is no
+// room; nothing has changed. If session_publish() then fails, it takes the key out again.
+bool session_claim_reply(struct session_table *table, uint32_t id, uint32_t hash, uint32_t now_s);
+// Gives the key of replies to a session that is not published.
+static inline void session_set_reply(struct session *s, const struct session_tuple *reply)
+{
+	s->key.address[SESSION_REPLY_META] = reply->key.meta;
+	s->key.address[SESSION_REPLY_ADDRESS] = reply->key.address[0];
+	s->flags = (s->flags & ~SESSION_REPLY_REVERSED) | SESSION_TRANSLATED |
+		   (reply->flipped ? SESSION_REPLY_REVERSED : 0);
+}
 // Takes a session out of the index. False when somebody else just did.
 bool session_remove(struct session_table *table, uint32_t id);
 
@@ -503,6 +544,12 @@ struct session_info {
 	struct ip_addr destination;
 	uint16_t source_port; // host order; 0 when the protocol has none
 	uint16_t destination_port;
+	bool translated; // replies go from and to:
+	struct ip_addr reply_source;
+	struct ip_addr reply_destination;
+	uint16_t reply_source_port;
+	uint16_t reply_destination_port;
+	uint16_t reply_icmp_id;
 	uint16_t icmp_id;  // host order; ICMP only
 	uint8_t icmp_type; // of the request
 	uint8_t icmp_code;

@@ -10,6 +10,7 @@
 
 #include <rte_byteorder.h>
 
+#include "tables/address.h"
 #include "tables/filter.h"
 #include "tables/limits.h"
 
@@ -20,15 +21,20 @@ enum attachment_kind {
 	ATTACHMENT_TUNNEL,  // vxlan segment of a network
 	ATTACHMENT_UPLINK,  // the device itself: frames that belong to no segment, underlay, slow
 			    // path
+	// Internal ports: weft itself on a network. They have no device; what they get ends in the
+	// slow path (or in the router), what the slow path sends by them comes in as from a port.
+	ATTACHMENT_SERVICE, // DHCP, DNS and metadata of one network
+	ATTACHMENT_ROUTER,  // interface or gateway of a router
 };
 
 #define ATTACHMENT_UP		    0x01
 #define ATTACHMENT_VLAN_TRANSPARENT 0x02 // tags below the own one pass
 #define ATTACHMENT_PAD		    0x04 // pad frames to 60 bytes on output
+#define ATTACHMENT_INTERNAL	    0x08 // ATTACHMENT_SERVICE or ATTACHMENT_ROUTER
 
 // 32 bytes, two to a cache line. The id is the index in snapshot->attachments.
 struct attachment {
-	uint64_t mac;	  // port: its MAC (low 48 bits); uplink: the device MAC; else 0
+	uint64_t mac; // port, internal port: its MAC (low 48 bits); uplink: the device MAC; else 0
 	uint16_t network; // index in snapshot->networks; 0 for ATTACHMENT_UPLINK
 	uint16_t device;  // index in snapshot->devices; the underlay device for a tunnel
 	uint16_t vid;	  // tag put on at output, 0: none
@@ -49,19 +55,22 @@ _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line
 #define NETWORK_DROP_OTHER_ETHERTYPES 0x04
 #define NETWORK_VLAN_TRANSPARENT      0x08
 #define NETWORK_FILTERED	      0x10 // has a filtered port: fragments are put in order here
+#define NETWORK_INTERNAL	      0x20 // weft may want what is flooded here
+#define NETWORK_ARP_RESPONDER	      0x40 // answers local ports for others
 
 struct network {
 	uint16_t domain; // FDB domain; changes when the network is flushed
 	uint16_t tunnel; // attachment id of the vxlan segment, 0: none
 	uint32_t vni;
-	uint16_t mtu;  // L3
-	uint8_t flags; // NETWORK_*
+	uint16_t mtu;	// L3
+	uint16_t flags; // NETWORK_*
 	uint16_t n_members;
 	uint16_t n_remotes;
 	const uint16_t
 		*members; // attachments that a flood goes to, but the tunnel; those that are up
 	const uint16_t *remotes; // remote ids that a flood goes to (the group is a remote)
 	uint32_t fdb_limit;	 // learned entries
+	uint16_t dhcp; // service port that takes the DHCP requests of the network, 0: none
 };
 
 // How frames of a device are told apart.
@@ -126,6 +135,7 @@ struct snapshot {
 	const struct filter *filters;
 	uint32_t vni_mask; // number of slots - 1
 	struct vni_slot *vnis;
+	struct address_table addresses;
 	uint16_t n_polls[MAX_WORKERS];
 	struct poll_entry *polls[MAX_WORKERS]; // the receive queues of each worker
 };

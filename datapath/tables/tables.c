@@ -14,21 +14,23 @@
 #define LEARN_RING_SIZE	 4096
 #define INJECT_RING_SIZE 1024
 
-// All rings have one producer and one consumer and elements of 16 bytes.
-static struct rte_ring *ring_new(const char *what, unsigned worker, unsigned size)
+// All rings have one producer and one consumer.
+static struct rte_ring *ring_new(
+	const char *what, unsigned worker, unsigned element_size, unsigned size)
 {
 	static unsigned serial; // names are global in the process; a test makes many tables
 	char name[RTE_RING_NAMESIZE];
 
 	snprintf(name, sizeof(name), "%s%u.%u", what, worker, serial++);
-	return rte_ring_create_elem(name, 16, size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return rte_ring_create_elem(
+		name, element_size, size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
 static int rings_new(struct worker_rings *rings, unsigned worker)
 {
-	rings->punts = ring_new("punt", worker, PUNT_RING_SIZE);
-	rings->learns = ring_new("learn", worker, LEARN_RING_SIZE);
-	rings->injects = ring_new("inject", worker, INJECT_RING_SIZE);
+	rings->punts = ring_new("punt", worker, sizeof(struct punt), PUNT_RING_SIZE);
+	rings->learns = ring_new("learn", worker, sizeof(struct learn_event), LEARN_RING_SIZE);
+	rings->injects = ring_new("inject", worker, sizeof(struct inject), INJECT_RING_SIZE);
 	return rings->punts != NULL && rings->learns != NULL && rings->injects != NULL ? 0
 										       : -ENOMEM;
 }
@@ -51,8 +53,9 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 	tables->remotes = remote_table_new(tables->rcu);
 	tables->sessions = session_table_new(tables->rcu, n_workers);
 	tables->fragments = fragment_table_new();
+	tables->punt_limits = table_alloc(sizeof(*tables->punt_limits));
 	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL ||
-		tables->fragments == NULL)
+		tables->fragments == NULL || tables->punt_limits == NULL)
 		goto fail;
 	for (unsigned i = 0; i <= n_workers; i++) {
 		tables->counters[i] = counters_new();
@@ -73,13 +76,14 @@ fail:
 
 // Packets that nobody took off a ring go back to their pool. A punt and an inject start with
 // theirs.
-static void packet_ring_free(struct rte_ring *ring)
+static void packet_ring_free(struct rte_ring *ring, unsigned element_size)
 {
 	struct punt punt;
 
-	_Static_assert(offsetof(struct punt, mbuf) == 0 && offsetof(struct inject, mbuf) == 0,
+	_Static_assert(offsetof(struct punt, mbuf) == 0 && offsetof(struct inject, mbuf) == 0 &&
+			       sizeof(struct punt) >= sizeof(struct inject),
 		"elements start with their packet");
-	while (ring != NULL && rte_ring_dequeue_elem(ring, &punt, sizeof(punt)) == 0)
+	while (ring != NULL && rte_ring_dequeue_elem(ring, &punt, element_size) == 0)
 		rte_pktmbuf_free(punt.mbuf);
 	rte_ring_free(ring);
 }
@@ -89,8 +93,8 @@ void tables_free(struct tables *tables)
 	if (tables == NULL)
 		return;
 	for (unsigned i = 0; i < tables->n_workers; i++) {
-		packet_ring_free(tables->rings[i].punts);
-		packet_ring_free(tables->rings[i].injects);
+		packet_ring_free(tables->rings[i].punts, sizeof(struct punt));
+		packet_ring_free(tables->rings[i].injects, sizeof(struct inject));
 		rte_ring_free(tables->rings[i].learns);
 		table_free(tables->rows[i], MAX_FILTER_ROWS * sizeof(struct row_counter));
 	}
@@ -98,6 +102,7 @@ void tables_free(struct tables *tables)
 		counters_free(tables->counters[i]);
 	if (tables->rcu != NULL)
 		rcu_barrier(tables->rcu);
+	table_free(tables->punt_limits, sizeof(*tables->punt_limits));
 	fragment_table_free(tables->fragments);
 	session_table_free(tables->sessions);
 	remote_table_free(tables->remotes);

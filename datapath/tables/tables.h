@@ -12,33 +12,31 @@
 #include "tables/counters.h"
 #include "tables/fdb.h"
 #include "tables/fragment.h"
+#include "tables/punt_limit.h"
 #include "tables/remote.h"
 #include "tables/session.h"
 #include "tables/snapshot.h"
 
-// Why a packet goes to the slow path; each class has its own rate limit.
-enum punt_class {
-	PUNT_ARP,	 // on the underlay: a flood of pings must not cost us our next hops
-	PUNT_UNDERLAY,	 // ICMP, IGMP on the underlay
-	PUNT_UNRESOLVED, // an encapsulated packet's next hop has no MAC yet
-	N_PUNT_CLASSES
-};
-
 // A packet on its way from a worker to control. Element of worker_rings.punts.
 struct punt {
 	struct rte_mbuf *mbuf;
-	uint16_t attachment; // it came in by (PUNT_UNRESOLVED: the input attachment; else the
-			     // uplink)
-	uint16_t network;    // PUNT_UNRESOLVED
+	uint16_t attachment; // it came in by; of the underlay's own classes: the uplink
+	uint16_t network;    // of that attachment
+	uint16_t local;	     // internal port that it is for, 0: none
 	uint16_t remote;     // PUNT_UNRESOLVED
-	uint16_t class;	     // enum punt_class
+	uint32_t class;	     // enum punt_class
+	uint32_t reserved;
 };
 
 // A packet on its way from control to a worker. Element of worker_rings.injects.
+//
+// By an internal port it comes in, as from an instance that is not filtered: forward, track, flood
+// and output follow, with the filters of the port that gets it. By any other attachment it goes
+// out: a port gets the frame (through its ingress rules), an uplink as it is, a tunnel in VXLAN.
 struct inject {
 	struct rte_mbuf *mbuf;
-	uint16_t attachment; // ATTACHMENT_UPLINK: sent as it is; ATTACHMENT_TUNNEL: encapsulated
-	uint16_t remote;     // for ATTACHMENT_TUNNEL
+	uint16_t attachment;
+	uint16_t remote; // for ATTACHMENT_TUNNEL
 	uint32_t reserved;
 };
 
@@ -50,7 +48,7 @@ struct learn_event {
 	rte_be32_t vtep;     // outer source address of a tunnel packet, else 0
 };
 
-_Static_assert(sizeof(struct punt) == 16 && sizeof(struct inject) == 16 &&
+_Static_assert(sizeof(struct punt) == 24 && sizeof(struct inject) == 16 &&
 		       sizeof(struct learn_event) == 16,
 	"ring elements");
 
@@ -67,6 +65,7 @@ struct tables {
 	struct remote_table *remotes;
 	struct session_table *sessions;
 	struct fragment_table *fragments;
+	struct punt_limits *punt_limits;
 	struct rte_mempool *pool; // packets that weft makes: copies, answers
 	unsigned n_workers;
 	struct worker_rings rings[MAX_WORKERS];

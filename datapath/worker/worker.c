@@ -60,13 +60,13 @@ static unsigned poll_round(struct worker *w, uint64_t now_ns)
 		if (n == 0)
 			continue;
 		pipeline_run(w->ctx, e->device, mbufs, n);
-		w->counters->bursts++;
+		counter_add(&w->counters->bursts, 1);
 		n_packets += n;
 	}
 	pipeline_inject(w->ctx);
 	pipeline_flush(w->ctx);
-	w->counters->polls++;
-	w->counters->packets += n_packets;
+	counter_add(&w->counters->polls, 1);
+	counter_add(&w->counters->packets, n_packets);
 	return n_packets;
 }
 
@@ -97,9 +97,9 @@ static void run(struct worker *w)
 			sleep_offline(w, sleep_ns);
 		tsc = rte_rdtsc();
 		if (busy)
-			w->counters->busy_cycles += tsc - last_tsc;
+			counter_add(&w->counters->busy_cycles, tsc - last_tsc);
 		else
-			w->counters->idle_cycles += tsc - last_tsc;
+			counter_add(&w->counters->idle_cycles, tsc - last_tsc);
 		last_tsc = tsc;
 	}
 	poll_round(w, clock_now_ns()); // what control sent before it said stop

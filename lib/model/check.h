@@ -51,5 +51,30 @@ int text_compare(const char *a, const char *b);
 // Whether the protocol has ports that a rule may name.
 bool protocol_has_ports(uint8_t protocol);
 
+// An order of addresses of one family, and the neighbours in it.
+int ip_compare(const struct ip_addr *a, const struct ip_addr *b);
+struct ip_addr ip_next(struct ip_addr ip);
+struct ip_addr ip_previous(struct ip_addr ip);
+bool ip_range_has(const struct ip_range *range, const struct ip_addr *ip);
+
+// The addresses of a subnet that hosts can have, first to last.
+struct ip_range subnet_hosts(const struct subnet_config *subnet);
+bool subnet_is_v4(const struct subnet_config *subnet);
+// Whether a network of a completed model has a subnet of IPv4.
+bool network_has_v4(const struct network_config *network);
+size_t port_count_v4(const struct port_config *port);
+
+// The steps of model_complete() beside its own, in this order.
+void complete_subnets(struct model *model);
+void complete_routers(struct model *model);
+void complete_macs(struct model *model, const struct model *old);
+void complete_floating_names(struct model *model);
+void complete_addresses(struct model *model, const struct model *old, struct problems *problems);
+void complete_router_ports(struct model *model);
+void complete_floating_ips(struct model *model);
+void complete_dhcp_options(struct model *model);
+// Host bits off, repetitions out.
+void complete_routes(struct route_config *routes, size_t *n_routes);
+
 // What model_complete() does for security groups and for the filter keys of ports.
 void complete_security(struct model *model);

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the document leaves to weft: the tunnel's mode and limits, segment ids, MTUs and MACs; for
-// filters, see security.c.
+// What the document leaves to weft: the tunnel's mode and limits, segment ids and MTUs; the rest is
+// in complete_*.c and, for filters, in security.c.
 // Nothing here judges the configuration; broken references are skipped, validate.c reports them.
 
 #include <arpa/inet.h>
-#include <sys/random.h>
 
 #include "model/check.h"
 #include "model/model.h"
 
 #define DEFAULT_MTU	1500
 #define MULTICAST_GROUP 0xe0000001u // 224.0.0.1
-#define MAC_PREFIX	0xfa163eu
 
 static bool any_remotes(const struct model *model)
 {
@@ -211,66 +209,6 @@ static void complete_ids(struct model *model, const struct model *old, struct pr
 	arena_free(arena);
 }
 
-// MACs in use on this node: open addressing, never more than half full; 0 is an empty slot.
-struct mac_set {
-	uint64_t *slots;
-	size_t mask;
-};
-
-// False when the MAC is in the set already.
-static bool mac_set_add(struct mac_set *set, uint64_t mac)
-{
-	size_t i = (size_t)(mac * UINT64_C(0x9e3779b97f4a7c15) >> 32) & set->mask;
-
-	for (; set->slots[i] != 0; i = (i + 1) & set->mask)
-		if (set->slots[i] == mac)
-			return false;
-	set->slots[i] = mac;
-	return true;
-}
-
-static struct mac mac_generate(struct mac_set *used)
-{
-	uint64_t mac;
-
-	do {
-		uint8_t b[3];
-
-		while (getrandom(b, sizeof(b), 0) != sizeof(b))
-			; // interrupted before the kernel's pool was ready
-		mac = (uint64_t)MAC_PREFIX << 24 | (uint64_t)b[0] << 16 | (uint64_t)b[1] << 8 |
-		      b[2];
-	} while (!mac_set_add(used, mac));
-	return mac_from_u64(mac);
-}
-
-static void keep_mac(struct port_config *port, const struct model *old)
-{
-	const struct port_config *was = old == NULL ? NULL : model_port(old, port->name);
-
-	if (was != NULL && mac_is_zero(&port->mac))
-		port->mac = was->mac;
-}
-
-static void complete_macs(struct model *model, const struct model *old)
-{
-	struct arena *arena = arena_new();
-	struct mac_set used = {NULL, 1};
-
-	while (used.mask <= 2 * model->n_ports)
-		used.mask = used.mask << 1 | 1;
-	used.slots = arena_alloc(arena, (used.mask + 1) * sizeof(*used.slots));
-	for (size_t i = 0; i < model->n_ports; i++) {
-		keep_mac(&model->ports[i], old);
-		if (!mac_is_zero(&model->ports[i].mac))
-			mac_set_add(&used, mac_to_u64(&model->ports[i].mac));
-	}
-	for (size_t i = 0; i < model->n_ports; i++)
-		if (mac_is_zero(&model->ports[i].mac))
-			model->ports[i].mac = mac_generate(&used);
-	arena_free(arena);
-}
-
 uint16_t network_mtu_limit(const struct model *model, const struct network_config *network)
 {
 	uint16_t limit = UINT16_MAX;
@@ -295,7 +233,14 @@ void model_complete(struct model *model, const struct model *old, struct problem
 {
 	complete_tunnel(model);
 	complete_ids(model, old, problems);
+	complete_subnets(model);
+	complete_routers(model);
 	complete_macs(model, old);
+	complete_floating_names(model);
+	complete_addresses(model, old, problems);
+	complete_router_ports(model);
+	complete_floating_ips(model);
+	complete_dhcp_options(model);
 	complete_security(model);
 	for (size_t i = 0; i < model->n_networks; i++) {
 		struct network_config *network = &model->networks[i];

@@ -8,21 +8,8 @@
 
 #include "base/util.h"
 #include "model/model.h"
+#include "model/tables.h"
 #include "net/protocol.h"
-
-// One row: structure, member, key, type, problem of a bad value, then what else applies.
-#define FIELD(structure, member, key, field_type, error, ...)                                      \
-	{                                                                                          \
-		.name = key, .type = field_type, .symbol = error,                                  \
-		.size = sizeof(((struct structure *)0)->member),                                   \
-		.offset = offsetof(struct structure, member), __VA_ARGS__                          \
-	}
-#define GIVEN(structure, member) .set_offset = offsetof(struct structure, member)
-#define WORDS(...)                                                                                 \
-	.words = (const char *const[])                                                             \
-	{                                                                                          \
-		__VA_ARGS__, NULL                                                                  \
-	}
 
 #define ADMIN_STATE(structure)                                                                     \
 	FIELD(structure, up, "admin-state", FIELD_ENUM, E_VALUE,                                   \
@@ -35,10 +22,6 @@
 		.default_text = text, .unit = "s",                                                 \
 		.help = what ": how long a session lives without packets")
 
-#define DEVICE_FORM                                                                                \
-	"\"driver:name[,key=value]\", such as \"tap:web\", \"packet:eth1\", \"xdp:eth1\" or "      \
-	"\"pci:0000:01:00.0\""
-
 static const struct field workers_fields[] = {
 	FIELD(workers_config, cores, "cores", FIELD_STRING, E_CFG_CORES,
 		.flags = FIELD_IMMUTABLE | FIELD_GENERATED, .default_text = "the last CPU",
@@ -50,7 +33,9 @@ static const struct field workers_fields[] = {
 
 static const struct field uplink_fields[] = {
 	FIELD(uplink_config, device, "device", FIELD_DEVICE, E_CFG_DEVICE, .flags = FIELD_REQUIRED,
-		.expects = DEVICE_FORM, .help = "device that carries the physical network"),
+		.expects = "\"driver:name[,key=value]\", such as \"packet:eth1\", \"xdp:eth1\" or "
+			   "\"pci:0000:01:00.0\"",
+		.help = "device that carries the physical network"),
 	FIELD(uplink_config, vlans, "vlans", FIELD_RANGES, E_CFG_RANGE, .min = 1, .max = VID_MAX,
 		.help = "VLAN ids that segments may use; none: flat only"),
 	FIELD(uplink_config, address, "address", FIELD_PREFIX, E_VALUE,
@@ -67,8 +52,8 @@ static const struct field uplink_fields[] = {
 	FIELD(uplink_config, mtu, "mtu", FIELD_UINT, E_VALUE, .min = 576, .max = 9600,
 		.default_text = "1500", .unit = "bytes",
 		.help = "largest IP packet the device carries"),
-	FIELD(uplink_config, share, "share", FIELD_ENUM, E_VALUE, GIVEN(uplink_config, share_given),
-		WORDS("tunnel", "vlans", "all"), .default_text = "tunnel",
+	FIELD(uplink_config, share, "share", FIELD_ENUM, E_VALUE, WORDS("tunnel", "vlans", "all"),
+		.default_text = "tunnel",
 		.help = "what an xdp device takes from the kernel: tunnel datagrams, also the "
 			"VLANs of networks, or also untagged frames for a flat network"),
 	ADMIN_STATE(uplink_config),
@@ -182,6 +167,10 @@ static const struct field network_fields[] = {
 		.help = "life of learned FDB entries"),
 	FIELD(network_config, remotes, "remotes", FIELD_IP_LIST, E_VALUE,
 		.help = "other endpoints of the vxlan segment, beside the tunnel's"),
+	FIELD(network_config, arp_responder, "arp-responder", FIELD_BOOL, E_VALUE,
+		.default_text = "false",
+		.help = "whether ARP and neighbour requests of local ports are answered here for "
+			"known addresses"),
 };
 
 static const struct field pair_fields[] = {
@@ -201,6 +190,7 @@ static const struct object_def pair_def = {
 	.fields = pair_fields,
 	.n_fields = ARRAY_SIZE(pair_fields),
 	.word_form = "ADDRESS[/LENGTH][@MAC]",
+	.separator = '@',
 	.present_offset = -1,
 	.help = "an address that the instance may use beside its own",
 };
@@ -209,15 +199,23 @@ static const struct field port_fields[] = {
 	FIELD(port_config, network, "network", FIELD_NAME, E_REFERENCE,
 		.flags = FIELD_REQUIRED | FIELD_IMMUTABLE, .ref = "network",
 		.help = "network the port is on"),
-	FIELD(port_config, device, "device", FIELD_DEVICE, E_CFG_DEVICE, .flags = FIELD_REQUIRED,
-		.expects = DEVICE_FORM, .help = "device behind the port"),
+	FIELD(port_config, device, "device", FIELD_DEVICE, E_CFG_DEVICE, .expects = DEVICE_FORM,
+		.help = "device behind the port; none: it is on another node, or a router's"),
 	FIELD(port_config, vlan, "vlan", FIELD_UINT, E_NET_VLAN_INVALID, .min = 1, .max = VID_MAX,
 		.flags = FIELD_GENERATED, .default_text = "the whole device",
 		.help = "VLAN of a trunk device that is this port"),
 	FIELD(port_config, mac, "mac", FIELD_MAC, E_PORT_MAC_INVALID, .flags = FIELD_GENERATED,
 		.default_text = "fa:16:3e and three random octets", .help = "MAC of the instance"),
 	FIELD(port_config, addresses, "addresses", FIELD_IP_LIST, E_PORT_IP_INVALID,
+		.flags = FIELD_GENERATED, GIVEN(port_config, addresses_given),
+		.default_text = "the lowest free one of the network's IPv4 pools, if it has any",
 		.help = "addresses of the instance, at most 5"),
+	FIELD(port_config, dns_name, "dns-name", FIELD_STRING, E_VALUE, .flags = FIELD_GENERATED,
+		.default_text = "host- and the address with dashes",
+		.help = "name of the instance in DHCP and DNS"),
+	FIELD(port_config, dhcp_options, "dhcp-options", FIELD_OBJECTS, E_VALUE,
+		.sub = &dhcp_option_def,
+		.help = "DHCP options beside or instead of those of the subnet"),
 	ADMIN_STATE(port_config),
 	FIELD(port_config, vlan_transparent, "vlan-transparent", FIELD_BOOL, E_VALUE,
 		.default_text = "false", .help = "whether tagged frames of the instance pass"),
@@ -444,8 +442,11 @@ const struct object_def *const object_defs[] = {
 	&uplink_def,
 	&tunnel_def,
 	&network_def,
+	&subnet_def,
 	&security_group_def,
 	&port_def,
+	&router_def,
+	&floating_ip_def,
 	&fdb_def,
 	&sessions_def,
 	NULL,

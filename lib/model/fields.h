@@ -33,7 +33,9 @@ enum field_type {
 	FIELD_PROTOCOL,	   // uint8_t; name or number of an IP protocol
 	FIELD_PREFIX_LIST, // struct prefix_list; JSON: array of text, bare addresses too
 	FIELD_NAME_LIST,   // struct string_list; JSON: array of names of objects of kind `ref`
-	FIELD_OBJECTS,	   // array of `sub` objects: pointer member, count right behind it (size_t)
+	FIELD_IP_RANGE_LIST, // struct ip_range_list; JSON: array of "first-last"
+	FIELD_OBJECTS, // array of `sub` objects: pointer member, count right behind it (size_t)
+	FIELD_OBJECT,  // one `sub` structure in place; its keys are written "key.subkey" as words
 };
 
 #define FIELD_REQUIRED	0x1
@@ -51,23 +53,21 @@ struct object_def;
 struct field {
 	const char *name; // JSON key and CLI word
 	enum field_type type;
-	uint8_t flags;		      // FIELD_REQUIRED…
-	uint8_t size;		      // FIELD_UINT: bytes of the member
-	size_t offset;		      // of the member in the object's structure
-	size_t set_offset;	      // of a bool that says whether the key was given, 0: none
-	uint64_t min, max;	      // FIELD_UINT, FIELD_RANGES: bounds of each value
-	const char *const *words;     // FIELD_ENUM; FIELD_UINT: a word for a special value
-	uint64_t word_value;	      // FIELD_UINT: what words[0] stands for
-	enum error_symbol symbol;     // problem of a value out of form or bounds
-	const struct object_def *sub; // FIELD_OBJECTS
+	uint8_t flags;		  // FIELD_REQUIRED…
+	uint8_t size;		  // FIELD_UINT: bytes of the member
+	size_t offset;		  // of the member in the object's structure
+	size_t set_offset;	  // of a bool that says whether the key was given, 0: none
+	uint64_t min, max;	  // FIELD_UINT, FIELD_RANGES: bounds of each value
+	const char *const *words; // FIELD_ENUM; FIELD_UINT, FIELD_IP: a word for a special value
+	uint64_t word_value;	  // FIELD_UINT: what words[0] stands for
+	enum error_symbol symbol; // problem of a value out of form or bounds
+	const struct object_def *sub; // FIELD_OBJECTS, FIELD_OBJECT
 	const char *ref;	      // FIELD_NAME, FIELD_NAME_LIST: kind of the object named
 	const char *default_text;     // for help and manual; NULL: none
 	const char *unit;	      // "s", "bytes"; NULL: none
 	const char *help;	      // one line
 	const char *expects; // what a right value is, where type and bounds do not say; NULL
 };
-
-#define ELEMENT_SEPARATOR '@'
 
 struct object_def {
 	const char *kind; // "network": CLI word, RPC method prefix
@@ -79,9 +79,11 @@ struct object_def {
 	const char *name_form;	  // what names look like, for help: "NAME", "NETWORK/MAC"
 	const char *name_expects; // what a right name is, where there is name_parse
 	const char *builtin;	  // name of the object that is always there; NULL: none
-	// Elements of FIELD_OBJECTS: how one is written as a word, the values of its keys (texts)
-	// in the order of their table with ELEMENT_SEPARATOR between them; NULL: it is not.
+	// Elements of FIELD_OBJECTS: how one is written as a word, the values of its keys in the
+	// order of their table with `separator` between them; NULL: it is not. JSON takes the word
+	// too, as a text in place of the object.
 	const char *word_form;
+	char separator;
 	size_t model_offset; // in struct model, of the single structure, or of the pointer to the
 			     // array with the count (size_t) right behind it
 	ptrdiff_t present_offset; // single: of a bool that says whether it was given, -1: none
@@ -91,7 +93,7 @@ struct object_def {
 };
 
 // All kinds in the order in which they are shown and written: workers, uplink, tunnel, network,
-// security-group, port, fdb, sessions. Ended by NULL.
+// subnet, security-group, port, router, floating-ip, fdb, sessions. Ended by NULL.
 extern const struct object_def *const object_defs[];
 
 const struct object_def *object_def_by_kind(const char *kind);
@@ -119,6 +121,8 @@ void object_init(const struct object_def *def, void *object, struct arena *arena
 int field_set_text(const struct field *field, void *object, const char *text, struct arena *arena);
 int field_set_uint(const struct field *field, void *object, uint64_t value);
 int field_set_bool(const struct field *field, void *object, bool value);
+// The structure of FIELD_OBJECT, to be filled in.
+void *field_set_object(const struct field *field, void *object);
 // The array of FIELD_OBJECTS or of a list type: `n` zeroed elements, in memory of the arena.
 void *field_set_list(const struct field *field, void *object, size_t n, struct arena *arena);
 // Whether the type is a list of texts, and storing one of them in its zeroed place in the array.

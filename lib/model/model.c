@@ -49,20 +49,46 @@ const struct security_group *model_security_group(const struct model *model, con
 	return model_object(model, object_def_by_kind("security-group"), name);
 }
 
-bool port_is_trusted(const struct port_config *port)
+const struct subnet_config *model_subnet(const struct model *model, const char *name)
 {
-	return port->owner != NULL &&
-	       strncmp(port->owner, INFRASTRUCTURE, strlen(INFRASTRUCTURE)) == 0;
+	return model_object(model, object_def_by_kind("subnet"), name);
 }
 
-bool port_is_filtered(const struct port_config *port)
+const struct router_config *model_router(const struct model *model, const char *name)
+{
+	return model_object(model, object_def_by_kind("router"), name);
+}
+
+const struct floating_ip_config *model_floating_ip(const struct model *model, const char *name)
+{
+	return model_object(model, object_def_by_kind("floating-ip"), name);
+}
+
+bool port_is_trusted(const struct port_config *port)
+{
+	return port->router != NULL ||
+	       (port->owner != NULL &&
+		       strncmp(port->owner, INFRASTRUCTURE, strlen(INFRASTRUCTURE)) == 0);
+}
+
+bool port_is_secured(const struct port_config *port)
 {
 	return port->port_security && !port_is_trusted(port);
 }
 
+bool port_is_local(const struct port_config *port)
+{
+	return port->device != NULL;
+}
+
+bool port_is_filtered(const struct port_config *port)
+{
+	return port_is_secured(port) && port_is_local(port);
+}
+
 bool port_in_group(const struct port_config *port, const char *group)
 {
-	for (size_t i = 0; port_is_filtered(port) && i < port->security_groups.n; i++) {
+	for (size_t i = 0; port_is_secured(port) && i < port->security_groups.n; i++) {
 		const char *name = port->security_groups.list[i];
 
 		if (name != NULL && strcmp(name, group) == 0)

@@ -23,6 +23,10 @@
 #define PORT_ADDRESSES_MAX 5
 #define PORT_PAIRS_MAX	   10
 #define NETWORK_MTU_MIN	   68
+#define NETWORK_MTU_MIN_V6 1280
+#define SUBNET_DNS_MAX	   5
+#define SUBNET_ROUTES_MAX  20
+#define ROUTER_ROUTES_MAX  30
 
 struct range {
 	uint32_t min;
@@ -47,6 +51,20 @@ struct prefix_list {
 struct string_list {
 	const char **list; // in the order given; NULL for one that could not be read
 	size_t n;
+};
+
+struct ip_range {
+	struct ip_addr first, last; // unset: could not be read
+};
+
+struct ip_range_list {
+	struct ip_range *list; // in the order given
+	size_t n;
+};
+
+struct route_config {
+	struct ip_prefix destination; // without host bits
+	struct ip_addr nexthop;
 };
 
 enum idle_mode {
@@ -77,8 +95,7 @@ struct uplink_config {
 	uint8_t vlan_priority;	  // PCP of tags that vlan segments put on, default 0
 	uint16_t mtu;		  // L3 MTU of the device, default 1500
 	enum uplink_share share;  // default SHARE_TUNNEL
-	bool share_given;
-	bool up; // administrative state, default true
+	bool up;		  // administrative state, default true
 };
 
 enum tunnel_mode {
@@ -158,6 +175,44 @@ struct network_config {
 	uint32_t fdb_limit;	    // learned entries, default 8192
 	uint32_t ageing;	    // seconds; 0: the tunnel's or 300
 	struct ip_list remotes;	    // flood targets of the vxlan segment beside the tunnel's
+	bool arp_responder;	    // answer ARP and ND of local ports for known addresses
+	const struct subnet_config **subnets; // of the network, by name; from model_complete
+	size_t n_subnets;
+};
+
+enum dhcp_mode {
+	DHCP_OFF,	// nothing is consumed; DHCP floods as any broadcast
+	DHCP_RESPONDER, // answered here, at the first hop
+	DHCP_EXTERNAL,	// by a server behind the device of the service port
+};
+
+// DHCP of a subnet. The subnets of a network share one service port: what belongs to the port (mac,
+// device, metadata_device) is said by any of them, see model_network_service().
+struct dhcp_config {
+	enum dhcp_mode mode;
+	struct ip_addr address; // of the service port; set after model_complete unless mode is off
+	struct mac mac;		// of the service port; zero: another subnet says it
+	const char *device;	// mode external: what the service port is; NULL: another subnet
+				// says it
+	uint32_t lease;		// seconds, default 86400
+	const char *domain;
+	const char *metadata_device; // backend of 169.254.169.254; NULL: another subnet says it,
+				     // or none
+	bool force_metadata; // metadata goes by the service port even with a router
+};
+
+struct subnet_config {
+	const char *name;
+	const char *network;
+	struct ip_prefix cidr;	     // without host bits
+	struct ip_addr gateway;	     // unset: none
+	bool gateway_given;	     // else the first host
+	struct ip_range_list pools;  // where automatic addresses come from
+	bool pools_given;	     // else all hosts but the gateway
+	struct ip_list dns;	     // the single 0.0.0.0: send none
+	struct route_config *routes; // host routes
+	size_t n_routes;
+	struct dhcp_config dhcp;
 };
 
 // An address that a filtered port may use beside its own, and the MAC it may use it with.
@@ -167,18 +222,32 @@ struct address_pair {
 	bool mac_given;		 // else it is the port's
 };
 
+// An option that DHCP sends to a port beside or instead of its own.
+struct dhcp_option_config {
+	uint8_t code;
+	const char *value; // as written: addresses, number, "hex:…" or text
+	bool forced;	   // sent even if the client does not ask for it
+	const uint8_t *data;
+	uint8_t len; // bytes of data, 0 before model_complete
+};
+
 struct port_config {
 	const char *name;
 	const char *network;
-	const char *device; // "driver:name[,key=value]"
+	const char *device; // "driver:name[,key=value]"; NULL: behind another node, or a router's
 	uint16_t vlan;	    // the port is this VLAN of a trunk device; 0: the whole device
 	struct mac mac;	    // zero before model_complete: fa:16:3e and three random octets
 	struct ip_list addresses;
-	bool up;			    // default true
-	bool vlan_transparent;		    // tags from the device are not refused; default false
-	uint32_t fdb_limit;		    // learned entries behind this port; 0: no own limit
-	const char *owner;		    // "network:…": the port is trusted
-	bool port_security;		    // anti-spoofing and security groups; default true
+	bool addresses_given; // or generated; else none, as no subnet of the network has IPv4
+	const char *dns_name; // NULL: host-ADDRESS
+	struct dhcp_option_config *dhcp_options;
+	size_t n_dhcp_options;
+	bool up;	       // default true
+	bool vlan_transparent; // tags from the device are not refused; default false
+	uint32_t fdb_limit;    // learned entries behind this port; 0: no own limit
+	const char *owner;     // "network:…": the port is trusted
+	const char *router;    // whose interface it is, from model_complete; NULL: none
+	bool port_security;    // anti-spoofing and security groups; default true
 	struct string_list security_groups; // default of a filtered port: DEFAULT_GROUP
 	bool security_groups_given;	    // given, and not that default
 	struct address_pair *pairs;
@@ -257,6 +326,50 @@ struct fdb_config {
 	const char *uplink; // the segment of the network on this uplink
 };
 
+// A router's place on a subnet: by the subnet, or as the port that it takes over.
+struct router_interface {
+	const char *subnet;	// after model_complete also of a port; NULL: could not be found
+	bool subnet_given;	// else by port
+	struct ip_addr address; // default: the subnet's gateway; unset: could not be found
+	bool address_given;
+	struct mac mac; // generated; of the port
+	bool mac_given; // or generated, else the port's
+	const char *port;
+};
+
+struct router_gateway {
+	bool present;
+	const char *network;
+	struct ip_addr address; // default: lowest free of the network's pools
+	struct mac mac;		// generated
+	bool enable_snat;	// default true
+	const char *subnet;	// that the address is in, from model_complete; NULL: none
+};
+
+struct router_config {
+	const char *name;
+	struct router_interface *interfaces;
+	size_t n_interfaces;
+	struct router_gateway gateway;
+	struct route_config *routes; // without repetitions
+	size_t n_routes;
+	bool block_private_ingress;
+	bool strict_source;	     // refuse packets whose source is not behind their interface
+	const char *metadata_device; // NULL: none
+};
+
+// An external address that stands for a port's. The name is the address, or any other name.
+struct floating_ip_config {
+	const char *name;
+	const char *network;	 // external
+	struct ip_addr external; // the name, or the lowest free of the network's pools
+	bool external_given;	 // or generated; else it is the name
+	const char *port;	 // NULL: not associated
+	struct ip_addr fixed;	 // "address": of the port; default: its only IPv4 address
+	bool fixed_given;
+	const char *router; // that joins them, from model_complete; NULL: none
+};
+
 struct model {
 	struct arena *arena;
 	struct workers_config workers;
@@ -265,12 +378,18 @@ struct model {
 	size_t n_uplinks;
 	struct network_config *networks;
 	size_t n_networks;
+	struct subnet_config *subnets;
+	size_t n_subnets;
 	struct port_config *ports;
 	size_t n_ports;
 	struct fdb_config *fdb;
 	size_t n_fdb;
 	struct security_group *security_groups; // DEFAULT_GROUP among them after model_complete
 	size_t n_security_groups;
+	struct router_config *routers;
+	size_t n_routers;
+	struct floating_ip_config *floating_ips;
+	size_t n_floating_ips;
 	struct sessions_config sessions;
 };
 
@@ -282,13 +401,50 @@ const struct uplink_config *model_uplink(const struct model *model, const char *
 const struct network_config *model_network(const struct model *model, const char *name);
 const struct port_config *model_port(const struct model *model, const char *name);
 const struct security_group *model_security_group(const struct model *model, const char *name);
+const struct subnet_config *model_subnet(const struct model *model, const char *name);
+const struct router_config *model_router(const struct model *model, const char *name);
+const struct floating_ip_config *model_floating_ip(const struct model *model, const char *name);
+
+// The port of a network that serves its DHCP and metadata.
+struct network_service {
+	enum dhcp_mode mode; // never DHCP_OFF
+	struct mac mac;
+	const char *device;		      // NULL unless mode is external
+	const char *metadata_device;	      // NULL: none
+	const struct subnet_config **subnets; // with DHCP, by name
+	size_t n_subnets;
+	struct prefix_list addresses; // each with the length of its subnet; the metadata addresses
+				      // METADATA_IPV4/32 and METADATA_IPV6/128 last
+};
+
+#define METADATA_IPV4 "169.254.169.254"
+#define METADATA_IPV6 "fe80::a9fe:a9fe"
+
+// The service port of a network in a completed model, lists in memory of the arena. False when none
+// of its subnets has DHCP.
+bool model_network_service(const struct model *model, const char *network, struct arena *arena,
+	struct network_service *service);
+
+// The subnet of the network that an address is in, NULL: none.
+const struct subnet_config *model_subnet_of(
+	const struct model *model, const char *network, const struct ip_addr *ip);
+
+// The router that has this port as an interface, NULL: none.
+const struct router_config *model_port_router(const struct model *model, const char *port);
+
+// Whether a router's interface holds the gateway address of the subnet: it is not isolated.
+bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet);
 
 // A port of the infrastructure: never filtered, may plug in anywhere.
 bool port_is_trusted(const struct port_config *port);
 // Anti-spoofing, ARP checks and security groups apply: port security is on and it is not trusted.
+bool port_is_secured(const struct port_config *port);
+// Whether the port is plugged in on this node: it has a device, and with it an attachment.
+bool port_is_local(const struct port_config *port);
+// It is secured, and by this node.
 bool port_is_filtered(const struct port_config *port);
 
-// Whether the port is filtered and in the security group.
+// Whether the port is secured and in the security group.
 bool port_in_group(const struct port_config *port, const char *group);
 
 // The addresses of a group's members, of one family: fixed addresses and allowed pairs of the ports
@@ -332,10 +488,11 @@ bool range_list_contains(const struct range_list *ranges, uint32_t value);
 // the difference. In the arena, or `device` itself.
 const char *device_identity(struct arena *arena, const char *device);
 
-// Fills in what the document leaves to weft: segment ids, port MACs, MTUs, the tunnel's mode and
-// strict-remotes, the security group "default", and the groups of ports that name none. Gives
+// Fills in what the document leaves to weft: segment ids, MACs, MTUs, the tunnel's mode and
+// strict-remotes, the security group "default", the groups of ports that name none, gateways and
+// pools of subnets, addresses of ports, services, routers and floating IPs. Gives prefixes,
 // security rules and allowed pairs their one form. `old` (may be NULL) keeps generated values
-// stable. Adds problems when a range is exhausted. Call before model_validate.
+// stable. Adds problems when a range or all pools are exhausted. Call before model_validate.
 void model_complete(struct model *model, const struct model *old, struct problems *problems);
 
 // Checks every rule of the behaviour specification that spans a single key or several objects;

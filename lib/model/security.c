@@ -150,9 +150,9 @@ static void complete_port(struct port_config *port, struct arena *arena)
 {
 	struct string_list *groups = &port->security_groups;
 
-	if (port_is_filtered(port) && port->security_groups_given && is_default_only(groups))
+	if (port_is_secured(port) && port->security_groups_given && is_default_only(groups))
 		port->security_groups_given = false;
-	if (port_is_filtered(port) && !port->security_groups_given) {
+	if (port_is_secured(port) && !port->security_groups_given) {
 		groups->list = arena_alloc(arena, sizeof(*groups->list));
 		groups->list[0] = DEFAULT_GROUP;
 		groups->n = 1;

@@ -117,7 +117,7 @@ static void check_gateway(struct check *check, const struct uplink_config *uplin
 // `share` is about what the kernel would get otherwise.
 static void check_share(struct check *check, const struct uplink_config *uplink)
 {
-	if (uplink->share_given && uplink->device != NULL && !uplink_is_shared(uplink))
+	if (uplink->share != SHARE_TUNNEL && uplink->device != NULL && !uplink_is_shared(uplink))
 		check_report(check, E_CFG_SHARE, PATH(check, "uplinks.%s.share", uplink->name),
 			"device %s is not shared with the kernel; only an xdp device is",
 			uplink->device);

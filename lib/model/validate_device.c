@@ -140,7 +140,7 @@ static size_t add_ports(struct check *check, struct user *users)
 			.name = port->name,
 			.vlan = port->vlan,
 			.in_force = old != NULL && old->vlan == port->vlan &&
-				    strcmp(old->device, port->device) == 0,
+				    text_compare(old->device, port->device) == 0,
 		};
 	}
 	return n;

@@ -301,7 +301,7 @@ void check_security(struct check *check)
 	for (size_t i = 0; i < check->model->n_ports; i++) {
 		const struct port_config *port = &check->model->ports[i];
 
-		if (!port_is_filtered(port))
+		if (!port_is_secured(port))
 			check_unfiltered(check, port);
 		check_port_groups(check, port);
 		check_pairs(check, port);

@@ -151,6 +151,10 @@ static int set_ip(const struct field *field, void *object, const char *text)
 {
 	struct ip_addr ip;
 
+	if (field->words != NULL && strcmp(field->words[0], text) == 0) {
+		memset(member_of(field, object), 0, sizeof(ip));
+		return given(field, object);
+	}
 	// "::" would read as no address
 	if (ip_parse(text, &ip) < 0 || !ip_is_set(&ip))
 		return -EINVAL;
@@ -232,7 +236,9 @@ int field_set_text(const struct field *field, void *object, const char *text, st
 	case FIELD_IP_LIST:
 	case FIELD_PREFIX_LIST:
 	case FIELD_NAME_LIST:
+	case FIELD_IP_RANGE_LIST:
 	case FIELD_OBJECTS:
+	case FIELD_OBJECT:
 		break;
 	}
 	return -ENOTSUP;
@@ -249,7 +255,7 @@ int field_set_bool(const struct field *field, void *object, bool value)
 bool field_is_list(const struct field *field)
 {
 	return field->type == FIELD_IP_LIST || field->type == FIELD_PREFIX_LIST ||
-	       field->type == FIELD_NAME_LIST;
+	       field->type == FIELD_NAME_LIST || field->type == FIELD_IP_RANGE_LIST;
 }
 
 static size_t element_size(const struct field *field)
@@ -261,9 +267,17 @@ static size_t element_size(const struct field *field)
 		return sizeof(struct ip_prefix);
 	case FIELD_NAME_LIST:
 		return sizeof(const char *);
+	case FIELD_IP_RANGE_LIST:
+		return sizeof(struct ip_range);
 	default:
 		return field->sub->size;
 	}
+}
+
+void *field_set_object(const struct field *field, void *object)
+{
+	given(field, object);
+	return member_of(field, object);
 }
 
 void *field_set_list(const struct field *field, void *object, size_t n, struct arena *arena)
@@ -275,6 +289,24 @@ void *field_set_list(const struct field *field, void *object, size_t n, struct a
 	*(size_t *)(member + 1) = n;
 	given(field, object);
 	return list;
+}
+
+// "192.0.2.10-192.0.2.20"; whether it is in order is not looked at.
+static int ip_range_parse(const char *text, struct ip_range *range)
+{
+	const char *dash = strchr(text, '-');
+	char first[IP_TEXT_LEN];
+	struct ip_range r;
+
+	if (dash == NULL || dash - text >= IP_TEXT_LEN)
+		return -EINVAL;
+	memcpy(first, text, (size_t)(dash - text));
+	first[dash - text] = '\0';
+	if (ip_parse(first, &r.first) < 0 || ip_parse(dash + 1, &r.last) < 0 ||
+		ip_is_v4(&r.first) != ip_is_v4(&r.last))
+		return -EINVAL;
+	*range = r;
+	return 0;
 }
 
 int field_set_element(
@@ -300,6 +332,8 @@ int field_set_element(
 			return -EINVAL;
 		((const char **)list)[i] = arena_strdup(arena, text);
 		return 0;
+	case FIELD_IP_RANGE_LIST:
+		return ip_range_parse(text, &((struct ip_range *)list)[i]);
 	default:
 		return -ENOTSUP;
 	}
@@ -326,6 +360,8 @@ void object_init(const struct object_def *def, void *object, struct arena *arena
 
 			assert(rc == 0); // the tables are wrong
 			(void)rc;
+		} else if (field->type == FIELD_OBJECT) {
+			object_init(field->sub, member_of(field, object), arena);
 		} else if (field->type == FIELD_ENUM && (field->flags & FIELD_REQUIRED)) {
 			*(int *)member_of(field, object) = -1;
 		}
@@ -386,8 +422,12 @@ const char *field_expects(const struct field *field, struct arena *arena)
 		return arena_printf(arena,
 			"ranges such as \"10-20,30\" of integers from %llu to %llu, lowest first",
 			(unsigned long long)field->min, (unsigned long long)field->max);
+	case FIELD_IP_RANGE_LIST:
+		return "an array of ranges such as [\"192.0.2.10-192.0.2.20\"]";
 	case FIELD_OBJECTS:
 		return "an array of objects";
+	case FIELD_OBJECT:
+		return "an object {KEY: VALUE}";
 	}
 	return "another value";
 }
@@ -401,7 +441,12 @@ const char *field_expects_element(const struct field *field, struct arena *arena
 		return "an address or prefix such as \"192.0.2.1\" or \"198.51.100.0/24\"";
 	case FIELD_NAME_LIST:
 		return arena_printf(arena, "the name of a %s", field->ref);
+	case FIELD_IP_RANGE_LIST:
+		return "a range of two addresses such as \"192.0.2.10-192.0.2.20\"";
 	default:
-		return "an object {KEY: VALUE}";
+		return field->sub->word_form == NULL
+			       ? "an object {KEY: VALUE}"
+			       : arena_printf(arena, "an object {KEY: VALUE} or \"%s\"",
+					 field->sub->word_form);
 	}
 }

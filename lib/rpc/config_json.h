@@ -75,6 +75,9 @@ json_t *config_diff(const json_t *old_document, const json_t *new_document);
 // not have the form becomes a string, which the daemon refuses with a sentence. New reference.
 json_t *config_value_from_word(const struct field *field, const char *word);
 
+// One element of a list, from its word. New reference.
+json_t *config_element_from_word(const struct field *field, const char *word);
+
 // The word for a value, the reverse of config_value_from_word; "default" for null or NULL, as a key
 // is set back. The caller frees it.
 char *config_value_to_word(const struct field *field, const json_t *value);

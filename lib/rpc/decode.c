@@ -130,6 +130,17 @@ static int decode_list(struct decoder *d, const struct field *field, const json_
 	return 0;
 }
 
+// An element that is an object, or where it has a word form the text of that. New reference; NULL:
+// neither.
+static json_t *element_object(const struct field *field, json_t *item)
+{
+	if (json_is_object(item))
+		return json_incref(item);
+	if (json_is_string(item) && field->sub->word_form != NULL)
+		return config_element_from_word(field, json_string_value(item));
+	return NULL;
+}
+
 static int decode_objects(struct decoder *d, const struct field *field, const json_t *value,
 	void *object, const char *path)
 {
@@ -137,15 +148,23 @@ static int decode_objects(struct decoder *d, const struct field *field, const js
 	char *list = field_set_list(field, object, n, d->arena);
 
 	for (size_t i = 0; i < n; i++) {
-		const json_t *item = json_array_get(value, i);
+		json_t *item = json_array_get(value, i), *element = element_object(field, item);
 		const char *item_path = arena_printf(d->text, "%s[%zu]", path, i);
 		char *member = list + i * field->sub->size;
 
-		if (!json_is_object(item))
-			problem_add(d->problems, E_TYPE, item_path,
-				"%s must be an object {KEY: VALUE}", shown(d, item));
-		decode_object(d, field->sub, item, member, item_path);
+		if (element == NULL)
+			problem_add(d->problems, E_TYPE, item_path, "%s must be %s", shown(d, item),
+				field_expects_element(field, d->text));
+		decode_object(d, field->sub, element, member, item_path);
+		json_decref(element);
 	}
+	return 0;
+}
+
+static int decode_one(struct decoder *d, const struct field *field, const json_t *value,
+	void *object, const char *path)
+{
+	decode_object(d, field->sub, value, field_set_object(field, object), path);
 	return 0;
 }
 
@@ -175,6 +194,8 @@ static void decode_field(struct decoder *d, const struct field *field, const jso
 		rc = decode_list(d, field, value, object, path);
 	else if (json_is_array(value) && field->type == FIELD_OBJECTS)
 		rc = decode_objects(d, field, value, object, path);
+	else if (json_is_object(value) && field->type == FIELD_OBJECT)
+		rc = decode_one(d, field, value, object, path);
 	if (rc < 0)
 		wrong_value(d, rc == -ENOTSUP ? E_TYPE : field->symbol, field, value, path);
 }

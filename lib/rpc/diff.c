@@ -9,27 +9,35 @@
 
 #define NO_ELEMENTS "none" // an empty list
 
-// One element of a list: a text, or for objects that have a word form an object of the values of
-// its keys, in the order of their table.
+// A text, or for objects that have a word form an object of the values of its keys, in the order of
+// their table; the last key takes all that is left.
 static json_t *element_from_word(const struct field *field, const char *word, size_t len)
 {
+	const struct object_def *sub = field->sub;
 	json_t *object;
 
 	if (field->type != FIELD_OBJECTS)
 		return json_stringn(word, len);
 	object = json_object();
-	for (size_t i = 0; i < field->sub->n_fields; i++) {
-		const char *end = memchr(word, ELEMENT_SEPARATOR, len);
-		size_t n =
-			end == NULL || i == field->sub->n_fields - 1 ? len : (size_t)(end - word);
+	for (size_t i = 0; i < sub->n_fields; i++) {
+		const char *end = memchr(word, sub->separator, len);
+		size_t n = end == NULL || i == sub->n_fields - 1 ? len : (size_t)(end - word);
+		char *text = strndup(word, n);
 
-		json_object_set_new(object, field->sub->fields[i].name, json_stringn(word, n));
+		json_object_set_new(object, sub->fields[i].name,
+			text == NULL ? NULL : config_value_from_word(&sub->fields[i], text));
+		free(text);
 		if (n == len)
 			break;
 		word += n + 1;
 		len -= n + 1;
 	}
 	return object;
+}
+
+json_t *config_element_from_word(const struct field *field, const char *word)
+{
+	return element_from_word(field, word, strlen(word));
 }
 
 static json_t *list_from_word(const struct field *field, const char *word)
@@ -77,7 +85,10 @@ json_t *config_value_from_word(const struct field *field, const char *word)
 	case FIELD_IP_LIST:
 	case FIELD_PREFIX_LIST:
 	case FIELD_NAME_LIST:
+	case FIELD_IP_RANGE_LIST:
 		return list_from_word(field, word);
+	case FIELD_OBJECT:
+		return json_or_text(word);
 	case FIELD_OBJECTS:
 		if (*word != '[' &&
 			(field->sub->word_form != NULL || strcmp(word, NO_ELEMENTS) == 0))
@@ -88,23 +99,42 @@ json_t *config_value_from_word(const struct field *field, const char *word)
 	}
 }
 
-// The reverse of element_from_word(); NULL when the element has not that form.
+// Whether a value can stand between separators and commas.
+static bool fits_element(const struct object_def *sub, const char *word)
+{
+	return strchr(word, sub->separator) == NULL && strchr(word, ',') == NULL;
+}
+
+// The reverse of element_from_word(); NULL when the element has not that form: a key is missing
+// before another, or a value has a separator in it.
 static const char *element_to_word(
 	const struct field *field, const json_t *element, struct arena *arena)
 {
+	const struct object_def *sub = field->sub;
+	size_t n_left = json_object_size(element);
 	const char *word = NULL;
 
 	if (json_is_string(element))
-		return json_string_value(element);
-	for (size_t i = 0; field->type == FIELD_OBJECTS && field->sub->word_form != NULL &&
-			   i < field->sub->n_fields;
-		i++) {
-		const json_t *value = json_object_get(element, field->sub->fields[i].name);
+		return strchr(json_string_value(element), ',') == NULL ? json_string_value(element)
+								       : NULL;
+	if (field->type != FIELD_OBJECTS || sub->word_form == NULL)
+		return NULL;
+	for (size_t i = 0; i < sub->n_fields && n_left > 0; i++, n_left--) {
+		const json_t *value = json_object_get(element, sub->fields[i].name);
+		char *text;
 
-		if (json_is_string(value))
-			word = word == NULL ? json_string_value(value)
-					    : arena_printf(arena, "%s%c%s", word, ELEMENT_SEPARATOR,
-						      json_string_value(value));
+		if (value == NULL)
+			return NULL;
+		text = config_value_to_word(&sub->fields[i], value);
+		if (!fits_element(sub, text))
+			word = NULL;
+		else if (i == 0)
+			word = arena_strdup(arena, text);
+		else
+			word = arena_printf(arena, "%s%c%s", word, sub->separator, text);
+		free(text);
+		if (word == NULL)
+			return NULL;
 	}
 	return word;
 }

@@ -120,6 +120,18 @@ static json_t *encode_prefixes(const struct prefix_list *prefixes)
 	return array;
 }
 
+static json_t *encode_ip_ranges(const struct ip_range_list *ranges)
+{
+	char first[IP_TEXT_LEN], last[IP_TEXT_LEN];
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < ranges->n; i++)
+		json_array_append_new(
+			array, json_sprintf("%s-%s", ip_format(&ranges->list[i].first, first),
+				       ip_format(&ranges->list[i].last, last)));
+	return array;
+}
+
 static json_t *encode_names(const struct string_list *names)
 {
 	json_t *array = json_array();
@@ -161,6 +173,8 @@ static json_t *encode_field(struct encoder *e, const struct field *field, const 
 	case FIELD_MAC:
 		return encode_mac(member);
 	case FIELD_IP:
+		if (field->words != NULL && is_given(field, object) && !ip_is_set(member))
+			return json_string(field->words[0]);
 		return encode_ip(member);
 	case FIELD_PREFIX:
 		return encode_prefix(field, object);
@@ -176,8 +190,12 @@ static json_t *encode_field(struct encoder *e, const struct field *field, const 
 		return encode_protocol(*(const uint8_t *)member);
 	case FIELD_RANGES:
 		return ranges->n == 0 ? NULL : json_string(range_list_format(ranges, e->arena));
+	case FIELD_IP_RANGE_LIST:
+		return encode_ip_ranges(member);
 	case FIELD_OBJECTS:
 		return encode_objects(e, field, member);
+	case FIELD_OBJECT:
+		return encode_object(e, field->sub, member);
 	}
 	return NULL;
 }

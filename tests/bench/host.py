@@ -173,6 +173,12 @@ def measure(pid, count, seconds):
     return Sample(after - before, wall_s, cpu_s)
 
 
+def counted(packets, cycles):
+    """A Sample from what a system says that packets took: cycles in which it was not idle."""
+    seconds = cycles / tsc_hz()
+    return Sample(packets, seconds, seconds)
+
+
 def end_process(process, seconds=10):
     """Ends a child that was asked to go, or has to be."""
     try:

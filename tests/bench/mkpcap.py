@@ -10,8 +10,11 @@ here; IMIX is 7:4:1 of 60, 590 and 1400 bytes. Kinds:
   vxlan  the l2 frames in VXLAN, from the remote VTEP to ours, outer UDP checksum 0
   arp    a request to our underlay address and an answer, from the remote VTEP: it is known
          then for the next 20 s or more without being asked
+  flow   one instance, which has one MAC and one address, and 1000 hosts: so many UDP flows
+  flowx  the flow frames in VXLAN; the first frame is an ARP answer of the remote VTEP
+  open   as flow, but all hosts are behind one MAC: of a router
 
-    mkpcap.py DIRECTORY [--kinds l2,vlan,vxlan,arp] [--macs 1,1000,100000] [--sizes 64,1400,imix]
+    mkpcap.py DIRECTORY [--kinds l2,vlan,…] [--macs 1,1000,100000] [--sizes 64,1400,imix]
 """
 
 import argparse
@@ -26,6 +29,8 @@ VID = 100
 VNI = 1
 VXLAN_PORT = 8472
 MIN_FRAMES = 1024
+FLOW_HOSTS = 1000
+KINDS = ["l2", "vlan", "vxlan", "arp", "flow", "flowx", "open"]
 SIZES = {"64": [60], "1400": [1400], "imix": [60, 590, 60, 60, 590, 60, 1400, 60, 590, 60, 590, 60]}
 
 LOCAL_VTEP = "172.31.0.1"
@@ -39,7 +44,7 @@ class Capture(NamedTuple):
     """One pcap file."""
     kind: str
     size: str = "64"
-    macs: int = 1000
+    macs: int = 1000 # or flows
     reverse: bool = False
 
     @property
@@ -52,6 +57,11 @@ class Capture(NamedTuple):
 def host_mac(side, i):
     """MAC of host i of a side, as text."""
     return "02:00:%02x:%02x:%02x:%02x" % (side, i >> 16 & 255, i >> 8 & 255, i & 255)
+
+
+def host_address(side, i):
+    """IPv4 address of host i of a side, as text."""
+    return f"{10 + side}.{i + 1 >> 16 & 255}.{i + 1 >> 8 & 255}.{i + 1 & 255}"
 
 
 def _mac(text):
@@ -85,13 +95,24 @@ def _udp_header(source_port, port, payload_len, addresses):
     return struct.pack("!HHHH", source_port, port, length, checksum)
 
 
+def _ends(i, capture):
+    """Numbers of the MACs and of the addresses of both ends of flow i."""
+    if capture.kind == "open":
+        return [0, 0], [0, i]
+    if capture.kind in ("flow", "flowx"):
+        return [0, i % FLOW_HOSTS], [0, i % FLOW_HOSTS]
+    return [i, i], [i, i]
+
+
 def _host_frame(i, length, capture):
     """The frame of flow i; length is that of the untagged frame."""
-    sides = [1, 0] if capture.reverse else [0, 1]
-    macs = [b"\x02\x00" + bytes([side]) + i.to_bytes(3, "big") for side in sides]
-    ips = [bytes([10 + side]) + (i + 1).to_bytes(3, "big") for side in sides]
+    macs, ips = _ends(i, capture)
+    macs = [b"\x02\x00" + bytes([side]) + n.to_bytes(3, "big") for side, n in enumerate(macs)]
+    ips = [bytes([10 + side]) + (n + 1).to_bytes(3, "big") for side, n in enumerate(ips)]
     ports = [1024 + i % 60000, 2000 + i // 60000]
     if capture.reverse:
+        macs.reverse()
+        ips.reverse()
         ports.reverse()
     payload_len = length - 14 - 20 - 8
     tag = struct.pack("!HH", 0x8100, VID) if capture.kind == "vlan" else b""
@@ -113,6 +134,14 @@ def _arp_frame(operation):
         _ip(REMOTE_VTEP), _mac(LOCAL_VTEP_MAC), _ip(LOCAL_VTEP), bytes(18)))
 
 
+def n_frames(capture):
+    """How many frames a capture of flows has, besides an ARP answer."""
+    if capture.kind == "open":
+        return capture.macs # no flow twice
+    count = max(capture.macs, MIN_FRAMES)
+    return count + -count % len(SIZES[capture.size])
+
+
 def frames(capture):
     """The frames of a capture, in order."""
     if capture.kind == "arp":
@@ -120,13 +149,14 @@ def frames(capture):
         yield _arp_frame(2)
         return
     sizes = SIZES[capture.size]
-    count = max(capture.macs, MIN_FRAMES)
-    count += -count % len(sizes)
+    count = n_frames(capture)
     order = list(range(capture.macs))
     random.Random(1).shuffle(order)
+    if capture.kind == "flowx":
+        yield _arp_frame(2)
     for i, length in itertools.islice(zip(itertools.cycle(order), itertools.cycle(sizes)), count):
         frame = _host_frame(i, length, capture)
-        yield _vxlan_frame(i, frame) if capture.kind == "vxlan" else frame
+        yield _vxlan_frame(i, frame) if capture.kind in ("vxlan", "flowx") else frame
 
 
 def make(directory, capture):
@@ -152,8 +182,8 @@ def main():
     parser.add_argument("--sizes", default="64,1400,imix")
     args = parser.parse_args()
     for kind in args.kinds.split(","):
-        if kind not in ("l2", "vlan", "vxlan", "arp"):
-            sys.exit(f"mkpcap.py: no kind {kind!r}; there are l2, vlan, vxlan, arp")
+        if kind not in KINDS:
+            sys.exit(f"mkpcap.py: no kind {kind!r}; there are {', '.join(KINDS)}")
         if kind == "arp":
             print(make(args.directory, Capture("arp")))
             continue

@@ -8,13 +8,17 @@ import socket
 import subprocess
 import time
 
+import filters
 import mkpcap
-from host import (CONTROL_CPU, MEMORY_MB, WORKER_CPU, BenchError, end_process, measure, run)
+from host import (CONTROL_CPU, MEMORY_MB, WORKER_CPU, BenchError, counted, end_process, measure, run)
 
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 SINK = "net_null_sink,no-rx=1"
 REQUESTS_AT_ONCE = 500
+FILTERED_PORT, OTHER_PORT = 1, 2 # OpenFlow's numbers
+OPENING_PASSES = 3
+MAX_MISSING = 0.05 # of the connections
 
 
 def is_installed():
@@ -86,9 +90,9 @@ class Ovs:
         self.vsctl("add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev",
             "other-config:mac-table-size=1000000", "other-config:mac-aging-time=3600", *options)
 
-    def port(self, bridge, name, devargs, *options):
+    def port(self, bridge, name, devargs, *options, interface=()):
         self.vsctl("add-port", bridge, name, *options, "--", "set", "Interface", name, "type=dpdk",
-            f"options:dpdk-devargs={devargs}")
+            f"options:dpdk-devargs={devargs}", *interface)
 
     def learn(self, bridge, port, vlan, macs):
         """Static FDB entries: many requests at once, since ovs-appctl takes one a process."""
@@ -119,7 +123,7 @@ class Ovs:
                 text = text[end:].lstrip()
         return answers
 
-    def underlay(self, devargs):
+    def underlay(self, devargs, *tunnel_options):
         """br-phy with the underlay device and our VTEP address, br-int with the tunnel."""
         self.bridge("br-phy", f"other-config:hwaddr={mkpcap.LOCAL_VTEP_MAC}")
         self.port("br-phy", "underlay", devargs)
@@ -130,7 +134,7 @@ class Ovs:
         self.appctl("tnl/arp/set", "br-phy", mkpcap.REMOTE_VTEP, mkpcap.REMOTE_VTEP_MAC)
         self.vsctl("add-port", "br-int", "tunnel", "--", "set", "Interface", "tunnel", "type=vxlan",
             f"options:remote_ip={mkpcap.REMOTE_VTEP}", f"options:local_ip={mkpcap.LOCAL_VTEP}",
-            f"options:key={mkpcap.VNI}", f"options:dst_port={mkpcap.VXLAN_PORT}")
+            f"options:key={mkpcap.VNI}", f"options:dst_port={mkpcap.VXLAN_PORT}", *tunnel_options)
 
     def set_up(self, case, capture, n_macs):
         """The bridge of a case, traffic running; returns the name of the port it leaves by."""
@@ -159,6 +163,47 @@ class Ovs:
             self.port("br-int", "source", source, *options)
         return "sink"
 
+    def openflow(self, bridge, flows):
+        path = f"{self.directory}/flows"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(flows)
+        run("ovs-ofctl", "del-flows", bridge, env=self.env)
+        run("ovs-ofctl", "add-flows", bridge, path, env=self.env)
+
+    def filtered_port(self, capture):
+        self.port("br-int", "filtered", f"net_pcap_filtered,rx_pcap={capture}",
+            interface=[f"ofport_request={FILTERED_PORT}"])
+
+    def check_connections(self, n):
+        found = int(self.appctl("dpctl/ct-get-nconns"))
+        # it refuses some, and loses packets while it sets up its flows
+        if abs(found - n) > n * MAX_MISSING:
+            raise BenchError(f"OVS has {found} connections for {n} flows")
+
+    def _pmd(self):
+        """(packets received, cycles that the PMD thread was not idle)"""
+        shown = self.appctl("dpif-netdev/pmd-stats-show")
+        worker = shown[shown.index("pmd thread"):]
+        return [int(re.search(rf"{what}: (\d+)", worker)[1]) for what in ("packets received", "processing cycles")]
+
+    def measure_opening(self, row, capture):
+        """Plays a capture once, each packet of which opens a connection. The first pass is for
+        memory and flows to be there."""
+        packets = cycles = 0
+        for i in range(1 + OPENING_PASSES):
+            self.appctl("dpif-netdev/pmd-stats-clear")
+            self.filtered_port(capture)
+            self._wait(lambda: self._pmd()[0] >= row.macs, f"the end of {row.macs} frames")
+            time.sleep(0.1)
+            received, spent = self._pmd()
+            self.check_connections(row.macs)
+            if i > 0:
+                packets += received
+                cycles += spent
+            self.vsctl("del-port", "br-int", "filtered")
+            self.appctl("dpctl/flush-conntrack")
+        return counted(packets, cycles)
+
     def sent(self, port):
         """Packets that a port's device has sent."""
         shown = self.appctl("dpctl/show", "-s")
@@ -178,12 +223,35 @@ class Ovs:
         self.children = []
 
 
-def replay(case, capture, n_macs, where, seconds):
-    """One case; where = (directory, namespace, hugepages)."""
+def replay(row, captures, where, seconds):
+    """One row; where = (directory, namespace, hugepages)."""
     ovs = Ovs(*where)
     try:
-        port = ovs.set_up(case, capture, n_macs)
-        time.sleep(8 if n_macs > 10000 else 1.5)
+        if row.rules:
+            return replay_filtered(ovs, row, captures, seconds)
+        port = ovs.set_up(row.case, captures["forward"], row.macs)
+        time.sleep(8 if row.macs > 10000 else 1.5)
         return measure(ovs.vswitchd.pid, lambda: ovs.sent(port), seconds)
     finally:
         ovs.close()
+
+
+def replay_filtered(ovs, row, captures, seconds):
+    other = SINK if row.opens else f"net_pcap_other,rx_pcap={captures['reverse']},infinite_rx=1"
+    hosts = [mkpcap.host_mac(1, i) for i in range(row.n_hosts)]
+    ovs.bridge("br-int")
+    if row.is_encap:
+        ovs.underlay(other, f"ofport_request={OTHER_PORT}")
+        ovs.learn("br-int", "tunnel", 0, hosts)
+    else:
+        ovs.port("br-int", "other", other, interface=[f"ofport_request={OTHER_PORT}"])
+        ovs.learn("br-int", "other", 0, hosts)
+    ovs.openflow("br-int", filters.openflow(row.rules, FILTERED_PORT, OTHER_PORT))
+    if row.opens:
+        return ovs.measure_opening(row, captures["forward"])
+    ovs.filtered_port(f"{captures['forward']},infinite_rx=1")
+    ways = ["underlay" if row.is_encap else "other", "filtered"]
+    time.sleep(8 if row.macs > 10000 else 2)
+    sample = measure(ovs.vswitchd.pid, lambda: sum(ovs.sent(way) for way in ways), seconds)
+    ovs.check_connections(row.macs)
+    return sample

@@ -240,6 +240,8 @@ def run(cleanup, args):
         rows = [Row(text) for text in (args.cases or "l2,encap,decap").split(",")]
     except ValueError as error:
         sys.exit(f"bench: no case \"{error}\"")
+    if any(row.rules for row in rows):
+        sys.exit("bench: pair has no cases with a filtered port; replay has")
     what = f"with at most {args.max_loss:g} % loss" if args.max_loss else "without loss"
     args.result["generator"] = args.generator
     args.result["rows"] = []

@@ -10,6 +10,7 @@ import itertools
 import os
 import sys
 
+import filters
 import mkpcap
 import ovs_dpdk
 import report
@@ -17,36 +18,57 @@ import testpmd
 import weft
 from host import MEMORY_MB, BenchError
 
-# case: kind of capture
-CASES = {"l2": "l2", "push": "l2", "pop": "vlan", "encap": "l2", "decap": "vxlan"}
+# case: kinds of captures, forth and back
+CASES = {"l2": ["l2"], "push": ["l2"], "pop": ["vlan"], "encap": ["l2"], "decap": ["vxlan"],
+    "filter": ["flow", "flow"], "filter+encap": ["flow", "flowx"],
+    "filter-new": ["open"], "filter+encap-new": ["open"]}
+OPEN_CASES = [case for case in CASES if not case.startswith("filter")]
 NEEDED_MB = 2 * MEMORY_MB # one system at a time, but others on the machine use hugepages as well
 MACS = [1, 1000, 100000]
 SIZES = ["64", "1400", "imix"]
 
 
 class Row:
-    """One line of the table: a case at a number of MACs and a size of frames."""
+    """One line of the table: a case at a number of MACs and a size of frames. Where a port is
+    filtered, flows take the place of MACs, and rules can be told."""
 
     def __init__(self, text):
         parts = text.split(":")
         checksum = parts[0].endswith("+csum")
         self.case = parts[0].removesuffix("+csum")
-        self.macs = int(parts[1]) if len(parts) > 1 else 1000
-        self.size = parts[2] if len(parts) > 2 else "64"
-        if self.case not in CASES or len(parts) > 3 or self.size not in SIZES or \
-                not 1 <= self.macs <= 1000000 or (checksum and self.case != "encap"):
+        if self.case not in CASES or (checksum and self.case != "encap"):
             raise ValueError(text)
+        is_filtered = self.case.startswith("filter")
+        self.opens = self.case.endswith("-new")
+        self.is_encap = "encap" in self.case
+        default = filters.NEW_FLOWS if self.opens else 1000
+        self.macs = int(parts[1]) if len(parts) > 1 else default
+        self.size = parts[2] if len(parts) > 2 else "64"
+        self.rules = int(parts[3]) if len(parts) > 3 else 10 if is_filtered else 0
+        if self.size not in SIZES or len(parts) > 3 + is_filtered or \
+                not 1 <= self.macs <= 1000000 or not 0 <= self.rules <= 1000 or \
+                self.rules < is_filtered:
+            raise ValueError(text)
+        self.n_hosts = 1 if self.opens else min(self.macs, mkpcap.FLOW_HOSTS)
         self.udp_checksum = checksum
-        self.name = f"{parts[0]}:{self.macs}:{self.size}"
-        self.capture = mkpcap.Capture(CASES[self.case], self.size, self.macs)
+        self.name = f"{parts[0]}:{self.macs}:{self.size}" + f":{self.rules}" * is_filtered
+        kinds = CASES[self.case]
+        self.captures = {"forward": mkpcap.Capture(kinds[0], self.size, self.macs),
+            "arp": mkpcap.Capture("arp")}
+        if len(kinds) > 1:
+            self.captures["reverse"] = mkpcap.Capture(kinds[1], self.size, self.macs, True)
+
+
+FILTER_ROWS = [f"{case}:{flows}:64:10" for flows, case in itertools.product([1000, 100000],
+    ["filter", "filter+encap"])] + ["filter-new", "filter-new:1000000:64:1000", "filter+encap-new"]
 
 
 def all_rows():
-    rows = [f"{c}:{m}:{s}" for m, s, c in itertools.product(MACS, SIZES, CASES)]
-    return rows + [f"encap+csum:1000:{s}" for s in SIZES]
+    rows = [f"{c}:{m}:{s}" for m, s, c in itertools.product(MACS, SIZES, OPEN_CASES)]
+    return rows + [f"encap+csum:1000:{s}" for s in SIZES] + FILTER_ROWS
 
 
-QUICK_ROWS = [f"{case}:1000:64" for case in CASES]
+QUICK_ROWS = [f"{case}:1000:64" for case in OPEN_CASES + ["filter", "filter+encap"]]
 
 
 class Replay:
@@ -70,20 +92,25 @@ class Replay:
 
     def measure(self, row, system, shared):
         """One sample. Source and io depend on the capture only: taken once a repetition."""
-        capture = mkpcap.make(self.captures, row.capture)
+        captures = {name: mkpcap.make(self.captures, c) for name, c in row.captures.items()}
         # others on the machine may have taken some meanwhile
         if self.hugepages and not self.cleanup.hugepages(NEEDED_MB):
             raise BenchError("the hugepages are gone")
         if system in ("rxonly", "io"):
-            key = (system, capture)
+            key = (system, captures["forward"])
             if key not in shared:
-                n_frames = max(row.macs, mkpcap.MIN_FRAMES) + 12
-                shared[key] = testpmd.replay(system, capture, n_frames, self.hugepages, self.seconds)
+                shared[key] = self.measure_source(row, system, captures["forward"])
             return shared[key]
         if system == "ovs":
             where = (self.directory, self.namespace, self.hugepages)
-            return ovs_dpdk.replay(row.case, capture, row.macs, where, self.seconds)
-        return weft.replay(row.case, capture, row.macs, self.directory, self.seconds, row.udp_checksum)
+            return ovs_dpdk.replay(row, captures, where, self.seconds)
+        return weft.replay(row, captures, self.directory, self.seconds)
+
+    def measure_source(self, row, system, capture):
+        n_frames = mkpcap.n_frames(row.captures["forward"])
+        if row.opens:
+            return testpmd.replay_once(system, capture, n_frames, self.hugepages)
+        return testpmd.replay(system, capture, n_frames, self.hugepages, self.seconds)
 
     def run(self, rows, repetitions):
         """[(name, {system: Series})]; prints what it does to stderr."""
@@ -119,8 +146,9 @@ def run(cleanup, args):
     try:
         rows = [Row(text) for text in texts]
     except ValueError as error:
-        sys.exit(f"bench: no case \"{error}\"; a case is CASE[:MACS[:SIZE]] with CASE one of "
-            f"{', '.join(CASES)}, encap+csum and SIZE one of {', '.join(SIZES)}")
+        sys.exit(f"bench: no case \"{error}\"; a case is CASE[:MACS[:SIZE]], or "
+            f"CASE[:FLOWS[:SIZE[:RULES]]] of a filtered port, with CASE one of {', '.join(CASES)}, "
+            f"encap+csum, SIZE one of {', '.join(SIZES)}, at most 1000000 MACs or flows and 1000 rules")
     results = Replay(cleanup, args).run(rows, args.repetitions)
     print(report.table(results))
     args.result["rows"] = report.as_json(results)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 
-from host import CONTROL_CPU, WORKER_CPU, BenchError, eal_memory, end_process, measure
+from host import (CONTROL_CPU, WORKER_CPU, BenchError, counted, eal_memory, end_process, measure)
 
 PROMPT = "testpmd> "
 
@@ -65,6 +65,26 @@ class Testpmd:
             pass
         self.process.stdout.close()
         end_process(self.process)
+
+
+def replay_once(mode, capture, n_frames, hugepages):
+    """Plays a capture through testpmd once; the time is that of bursts that had packets."""
+    vdevs = [f"net_pcap0,rx_pcap={capture}"]
+    if mode == "io":
+        vdevs.append("net_null0,no-rx=1")
+    testpmd = Testpmd(vdevs, mode, hugepages, args=["--record-core-cycles", "--no-flush-rx"])
+    try:
+        testpmd.command("start")
+        deadline = time.monotonic() + 30
+        while testpmd.counters()[0]["RX-packets"] < n_frames and time.monotonic() < deadline:
+            time.sleep(0.05)
+        shown = testpmd.command("show fwd stats all")
+        match = re.search(r"total cycles=(\d+) / total \w+ packets=(\d+)", shown)
+        if match is None or int(match[2]) != n_frames:
+            raise BenchError(f"testpmd has not played {n_frames} frames:\n{shown}")
+        return counted(n_frames, int(match[1]))
+    finally:
+        testpmd.close()
 
 
 def replay(mode, capture, n_frames, hugepages, seconds):

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 
+import filters
 import mkpcap
-from host import WORKER_CPU, BenchError, end_process, measure, run
+from host import WORKER_CPU, BenchError, counted, end_process, measure, run
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 SINK = "vdev:net_null_sink,no-rx=1"
 MAX_LOSS = 0.0001
+OPENING_PASSES = 3
 
 
 def binary():
@@ -69,8 +71,30 @@ def document(case, source, sink, n_macs, udp_checksum=False):
         else:
             doc["ports"]["in"] = port_in
             place = {"remote": mkpcap.REMOTE_VTEP}
-    for i in range(n_macs):
+    add_macs(doc, n_macs, place)
+    return doc
+
+
+def add_macs(doc, n, place):
+    for i in range(n):
         doc["fdb"][f"bench/{mkpcap.host_mac(1, i)}"] = place
+
+
+def filter_document(row, other):
+    """The configuration of a case with a filtered port, but for that port. The device of the other
+    side is `other`."""
+    if row.is_encap:
+        doc = base_document([{"type": "vxlan", "id": mkpcap.VNI}])
+        doc["tunnel"] = {"uplink": "underlay", "remotes": [mkpcap.REMOTE_VTEP],
+            "port": mkpcap.VXLAN_PORT, "udp-checksum": False}
+        doc["uplinks"]["underlay"] = {"device": other, "address": f"{mkpcap.LOCAL_VTEP}/24"}
+        place = {"remote": mkpcap.REMOTE_VTEP}
+    else:
+        doc = base_document([{"type": "flat", "uplink": "flat"}])
+        doc["uplinks"]["flat"] = {"device": other}
+        place = {"uplink": "flat"}
+    add_macs(doc, row.n_hosts, place)
+    doc.update(filters.weft_objects(row.rules))
     return doc
 
 
@@ -140,6 +164,26 @@ class Weft:
     def learned(self):
         return self.call("status.get")["fdb"]["entries"]
 
+    def sessions(self):
+        return self.call("status.get")["sessions"]["entries"]
+
+    def worker(self):
+        return self.call("stats.get")["workers"][0]
+
+    def wait_sessions(self, n):
+        _wait(lambda: self.sessions() == n, lambda: f"weft has {self.sessions()} sessions, not {n}; "
+            f"it dropped {self.drops()}")
+
+    def wait_packets(self, n):
+        """Until the worker has received n packets since it started."""
+        _wait(lambda: self.worker()["packets"] >= n,
+            lambda: f"weft has received {self.worker()['packets']} packets, not {n}")
+
+    def wait_resolved(self):
+        """Until the remote's MAC is known."""
+        _wait(lambda: all(r["state"] == "reachable" for r in self.call("remote.list")),
+            lambda: f"the remote is not known: {self.call('remote.list')}")
+
     def wait_ready(self, n_macs, leaves, seconds=30):
         """Until `n_macs` are known and packets leave by an attachment."""
         deadline = time.monotonic() + seconds
@@ -155,28 +199,109 @@ class Weft:
             self.socket.close()
 
 
+def _wait(condition, what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BenchError(what())
+        time.sleep(0.02)
+
+
 def grown(before, after):
     """Drops between two looks, by reason."""
     return {reason: n - before.get(reason, 0) for reason, n in after.items() if n > before.get(reason, 0)}
 
 
-def replay(case, capture, n_macs, directory, seconds, udp_checksum=False):
-    """One case through weft. Fails when what was measured is not what was meant."""
+def check_loss(drops, sent):
+    if sum(drops.values()) > sent * MAX_LOSS:
+        raise BenchError(f"weft dropped packets: {drops}, and sent {sent}")
+
+
+def replay(row, captures, directory, seconds):
+    """One row through weft. Fails when what was measured is not what was meant."""
+    if row.opens:
+        return replay_opening(row, captures, directory)
+    if row.rules:
+        return replay_filtered(row, captures, directory, seconds)
     sink = SINK
-    if case == "encap":
+    if row.case == "encap":
         # an underlay that reads the remote's ARP packets once, then only sends
-        sink = "pcap:" + mkpcap.make(os.path.dirname(capture), mkpcap.Capture("arp"))
-    source = f"pcap:{capture},infinite_rx=1"
-    weft = Weft(directory, document(case, source, sink, n_macs, udp_checksum))
-    leaves = way_out(case)
+        sink = f"pcap:{captures['arp']}"
+    source = f"pcap:{captures['forward']},infinite_rx=1"
+    weft = Weft(directory, document(row.case, source, sink, row.macs, row.udp_checksum))
+    leaves = way_out(row.case)
     try:
-        weft.wait_ready(2 * n_macs, leaves)
+        weft.wait_ready(2 * row.macs, leaves)
         time.sleep(0.3)
         before = weft.drops()
         sample = measure(weft.process.pid, lambda: weft.attachments()[leaves]["tx"], seconds)
-        drops = grown(before, weft.drops())
-        if sum(drops.values()) > sample.packets * MAX_LOSS:
-            raise BenchError(f"weft dropped packets: {drops}, and sent {sample.packets}")
+        check_loss(grown(before, weft.drops()), sample.packets)
         return sample
+    finally:
+        weft.close()
+
+
+def filter_ways(row):
+    """The attachments that packets leave by, forth and back."""
+    return [f"vxlan.{mkpcap.VNI}" if row.is_encap else "flat.flat", "port in"]
+
+
+def replay_filtered(row, captures, directory, seconds):
+    """Flows that have been answered, in both directions at once."""
+    doc = filter_document(row, f"pcap:{captures['reverse']},infinite_rx=1")
+    doc["ports"]["in"] = filters.weft_port(f"pcap:{captures['forward']},infinite_rx=1")
+    weft = Weft(directory, doc)
+    ways = filter_ways(row)
+
+    def sent():
+        attachments = weft.attachments()
+        return sum(attachments[way]["tx"] for way in ways)
+
+    try:
+        for way in ways:
+            weft.wait_ready(1 + row.n_hosts, way)
+        weft.wait_sessions(row.macs)
+        time.sleep(0.5)
+        before = weft.drops()
+        sample = measure(weft.process.pid, sent, seconds)
+        drops = grown(before, weft.drops())
+        # the capture's ARP answer comes round too often for the slow path
+        drops.pop("punt_rate", None)
+        check_loss(drops, sample.packets)
+        if weft.sessions() != row.macs:
+            raise BenchError(f"{weft.sessions()} sessions for {row.macs} flows")
+        return sample
+    finally:
+        weft.close()
+
+
+def replay_opening(row, captures, directory):
+    """A capture is played once: each of its packets opens a session. The first pass is for memory
+    to be there; sessions are forgotten between the passes."""
+    weft = Weft(directory, filter_document(row, f"pcap:{captures['arp']}" if row.is_encap else SINK))
+    leaves = filter_ways(row)[0]
+    port = filters.weft_port(f"pcap:{captures['forward']}")
+    packets = cycles = 0
+    try:
+        if row.is_encap:
+            weft.wait_resolved()
+        for i in range(1 + OPENING_PASSES):
+            before, sent = weft.worker(), weft.attachments()[leaves]["tx"]
+            weft.call("port.add", name="in", **port)
+            weft.wait_packets(before["packets"] + row.macs)
+            time.sleep(0.1) # what it counts at the end of a round
+            grown_packets = weft.attachments()[leaves]["tx"] - sent
+            opened = weft.sessions()
+            check_loss({"all": row.macs - grown_packets}, row.macs)
+            if abs(opened - grown_packets) > row.macs * MAX_LOSS:
+                raise BenchError(f"{grown_packets} packets opened {opened} sessions")
+            if i > 0:
+                packets += grown_packets
+                cycles += weft.worker()["busy-cycles"] - before["busy-cycles"]
+            weft.call("port.del", name="in")
+            weft.call("session.flush")
+            weft.wait_sessions(0)
+            time.sleep(1) # until their ids can be used again
+        return counted(packets, cycles)
     finally:
         weft.close()

@@ -32,6 +32,7 @@ struct fake {
 	unsigned n;
 	unsigned first; // of those that the test has not looked at
 	unsigned room;
+	struct rte_mbuf *waiting; // for who polls the device; NULL: nothing
 };
 
 static struct fake fakes[FAKES_MAX];
@@ -55,7 +56,13 @@ static struct fake *find_fake(const char *name)
 
 static uint16_t fake_rx(struct device *device, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
 {
-	return 0;
+	struct fake *fake = device->priv;
+
+	if (fake->waiting == NULL)
+		return 0;
+	mbufs[0] = fake->waiting;
+	fake->waiting = NULL;
+	return 1;
 }
 
 static void keep(struct fake *fake, struct rte_mbuf *mbuf)
@@ -414,6 +421,12 @@ void arrive(const char *device, const struct frame *frame)
 	run();
 }
 
+void arrive_privately(const char *device, const struct frame *frame)
+{
+	find_fake(device)->waiting = received(frame);
+	run();
+}
+
 void arrive_burst(const char *device, const struct frame *frames, unsigned n)
 {
 	struct rte_mbuf *mbufs[BURST_SIZE];
@@ -465,6 +478,42 @@ void arrive_chained(const char *device, const struct frame *frame, uint16_t piec
 	run_burst(device, &chain, 1);
 	run();
 }
+
+// ---- the slow path ----------------------------------------------------------------------------
+
+unsigned n_punted(void)
+{
+	return rte_ring_count(sw.tables->rings[0].punts);
+}
+
+struct punt punted(struct frame *frame)
+{
+	struct rte_ring *ring = sw.tables->rings[0].punts;
+	struct punt punt;
+
+	ck_assert_int_eq(rte_ring_dequeue_elem(ring, &punt, sizeof(punt)), 0);
+	frame->len = punt.mbuf->data_len;
+	memcpy(frame->bytes, rte_pktmbuf_mtod(punt.mbuf, void *), frame->len);
+	rte_pktmbuf_free(punt.mbuf);
+	punt.mbuf = NULL;
+	return punt;
+}
+
+void inject_unpolled(const char *name, const struct frame *frame)
+{
+	struct rte_ring *ring = sw.tables->rings[0].injects;
+	struct inject element = {.mbuf = received(frame), .attachment = attachment(name)};
+
+	ck_assert_int_eq(rte_ring_enqueue_elem(ring, &element, sizeof(element)), 0);
+}
+
+void inject(const char *name, const struct frame *frame)
+{
+	inject_unpolled(name, frame);
+	worker_round();
+}
+
+// ---- what comes out ---------------------------------------------------------------------------
 
 struct frame sent(const char *device)
 {
@@ -657,6 +706,7 @@ static int run_suite(void)
 	add_case(suite, "encap", encap_tests);
 	add_case(suite, "decap", decap_tests);
 	add_case(suite, "drops", drop_tests);
+	add_case(suite, "local", local_tests);
 	add_case(suite, "filters", filter_tests);
 	add_case(suite, "states", filter_state_tests);
 	add_case(suite, "fragments", filter_fragment_tests);

@@ -57,8 +57,21 @@ void arrive_offloaded(
 void arrive_chained(const char *device, const struct frame *frame, uint16_t piece_len);
 // With so many free bytes in front of it.
 void arrive_without_headroom(const char *device, const struct frame *frame, uint16_t headroom);
+// On a device that control itself polls, and no worker.
+void arrive_privately(const char *device, const struct frame *frame);
 // Only the pipeline runs: control does not get to its rings.
 void arrive_unpolled(const char *device, const struct frame *frame);
+
+// ---- the slow path ----------------------------------------------------------------------------
+
+// The next packet that waits for control, which did not get to it; there must be one.
+struct punt punted(struct frame *frame);
+unsigned n_punted(void);
+// Control sends a frame by an attachment. Unpolled: the worker does not get to it.
+void inject(const char *attachment, const struct frame *frame);
+void inject_unpolled(const char *attachment, const struct frame *frame);
+
+// ---- what comes out ---------------------------------------------------------------------------
 
 // The next frame that was sent by fake:DEVICE; there must be one.
 struct frame sent(const char *device);
@@ -105,6 +118,7 @@ void vlan_tests(TCase *tcase);
 void encap_tests(TCase *tcase);
 void decap_tests(TCase *tcase);
 void drop_tests(TCase *tcase);
+void local_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);

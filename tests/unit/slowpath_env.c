@@ -54,7 +54,11 @@ static void snapshot_init(void)
 	env.attachments[TUNNEL] = (struct attachment){
 		.kind = ATTACHMENT_TUNNEL, .network = NETWORK, .flags = ATTACHMENT_UP};
 	env.attachments[PORT] = (struct attachment){
-		.kind = ATTACHMENT_PORT, .network = NETWORK, .flags = ATTACHMENT_UP};
+		.kind = ATTACHMENT_PORT,
+		.mac = PORT_MAC,
+		.network = NETWORK,
+		.flags = ATTACHMENT_UP,
+	};
 	env.snapshot = (struct snapshot){
 		.n_attachments = ARRAY_SIZE(env.attachments),
 		.n_networks = ARRAY_SIZE(env.networks),
@@ -196,7 +200,7 @@ void env_unresolved(const char *address, uint32_t mark)
 	});
 }
 
-void env_receive_later(const char *hex)
+static struct rte_mbuf *frame_of(const char *hex)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(env.pool);
 	uint8_t frame[1600];
@@ -204,7 +208,24 @@ void env_receive_later(const char *hex)
 
 	ck_assert_ptr_nonnull(mbuf);
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), frame, len);
-	punt((struct punt){.mbuf = mbuf, .attachment = UPLINK, .class = PUNT_UNDERLAY});
+	return mbuf;
+}
+
+void env_receive_later(const char *hex)
+{
+	punt((struct punt){.mbuf = frame_of(hex), .attachment = UPLINK, .class = PUNT_UNDERLAY});
+}
+
+void env_punt(enum punt_class class, uint16_t attachment, uint16_t local, const char *hex)
+{
+	punt((struct punt){
+		.mbuf = frame_of(hex),
+		.attachment = attachment,
+		.network = NETWORK,
+		.local = local,
+		.class = class,
+	});
+	env_poll();
 }
 
 void env_receive(const char *hex)
@@ -237,14 +258,14 @@ static bool take(struct inject *inject)
 	return rte_ring_dequeue_elem(env.tables->rings[0].injects, inject, sizeof(*inject)) == 0;
 }
 
-size_t env_take(uint8_t *frame, size_t size)
+size_t env_take_at(uint16_t attachment, uint8_t *frame, size_t size)
 {
 	struct inject inject;
 
 	if (!take(&inject))
 		return 0;
 	size_t len = inject.mbuf->pkt_len;
-	ck_assert_uint_eq(inject.attachment, UPLINK);
+	ck_assert_uint_eq(inject.attachment, attachment);
 	ck_assert_uint_le(len, size);
 	ck_assert_uint_eq(inject.mbuf->nb_segs, 1);
 	memcpy(frame, rte_pktmbuf_mtod(inject.mbuf, uint8_t *), len);
@@ -252,17 +273,27 @@ size_t env_take(uint8_t *frame, size_t size)
 	return len;
 }
 
-void env_expect(const char *hex)
+size_t env_take(uint8_t *frame, size_t size)
+{
+	return env_take_at(UPLINK, frame, size);
+}
+
+void env_expect_at(uint16_t attachment, const char *hex)
 {
 	uint8_t wanted[1600], frame[1600];
 	size_t wanted_len = hex_read(hex, wanted, sizeof(wanted));
-	size_t len = env_take(frame, sizeof(frame));
+	size_t len = env_take_at(attachment, frame, sizeof(frame));
 	char text[2 * sizeof(frame) + 1] = "";
 
 	for (size_t i = 0; i < len; i++)
 		sprintf(text + 2 * i, "%02x", frame[i]);
 	ck_assert_str_eq(text, hex);
 	ck_assert_uint_eq(len, wanted_len);
+}
+
+void env_expect(const char *hex)
+{
+	env_expect_at(UPLINK, hex);
 }
 
 void env_expect_held(const char *address, uint32_t mark)

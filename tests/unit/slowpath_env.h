@@ -22,10 +22,13 @@
 #define UPLINK	1 // attachments
 #define TUNNEL	2
 #define PORT	3
+#define SERVICE 4 // weft's own ports, see service_env.h
+#define ROUTER	5
 #define NETWORK 1
 #define DOMAIN	11
 
 #define NODE_MAC UINT64_C(0x020000000001)
+#define PORT_MAC UINT64_C(0xfa163ede6e86)
 #define START_NS (1000 * NS_PER_S)
 
 struct env {
@@ -36,7 +39,7 @@ struct env {
 	struct underlay underlay;
 	struct snapshot snapshot;
 	struct network networks[2];
-	struct attachment attachments[4];
+	struct attachment attachments[6];
 };
 
 extern struct env env;
@@ -68,13 +71,20 @@ void env_receive_later(const char *hex); // at the next poll
 void env_learn(uint64_t mac, uint16_t attachment, const char *vtep);
 void env_learn_at(unsigned worker, uint64_t mac, uint16_t attachment, const char *vtep);
 
+// A worker punts a frame of NETWORK that came in by an attachment; `local`: weft's own port that it
+// is for, or 0.
+void env_punt(enum punt_class class, uint16_t attachment, uint16_t local, const char *hex);
+
 // The next frame that was sent on the uplink must be these bytes.
 void env_expect(const char *hex);
+// The same of any attachment.
+void env_expect_at(uint16_t attachment, const char *hex);
 // The next packet must be the held one of this mark, to be encapsulated to `address`.
 void env_expect_held(const char *address, uint32_t mark);
 void env_expect_nothing(void);
 // Takes the next frame sent on the uplink into `frame`; its length, 0: there is none.
 size_t env_take(uint8_t *frame, size_t size);
+size_t env_take_at(uint16_t attachment, uint8_t *frame, size_t size);
 // Throws away what was sent; how many.
 unsigned env_discard(void);
 
