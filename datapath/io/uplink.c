@@ -136,30 +136,28 @@ static int remove_left_over(int index, int program)
 	return ret;
 }
 
-// Makes room for our program.
-static int clear_interface(int index, char *reason, size_t size)
+int uplink_clear(const struct uplink *u, char *reason, size_t size)
 {
 	char name[BPF_OBJ_NAME_LEN];
 	int fd;
-	uint32_t id = attached_program(index, name, &fd);
-	bool ours = strcmp(name, PROGRAM_NAME) == 0;
+	uint32_t id = attached_program(u->index, name, &fd);
 	int ret = 0;
 
 	if (id == 0)
 		return 0;
-	if (!ours) {
+	if (strcmp(name, PROGRAM_NAME) != 0) {
 		snprintf(reason, size,
 			"another XDP program is there (\"%s\", id %u): ip link set dev IF xdp off "
 			"takes it away",
 			name, id);
 		ret = -EBUSY;
-	} else if (remove_left_over(index, fd) < 0) {
+	} else if (remove_left_over(u->index, fd) < 0) {
 		snprintf(reason, size, "another weftd uses the interface");
-		ret = -EBUSY;
+		ret = -EADDRINUSE;
 	} else {
 		log_warn("replaced a program that an earlier weftd left on the interface "
 			 "index=%d id=%u",
-			index, id);
+			u->index, id);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -186,10 +184,8 @@ int uplink_attach(struct uplink *u, bool native, char *reason, size_t size)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
 		.flags = native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-	int ret = clear_interface(u->index, reason, size);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	u->link = bpf_link_create(
 		bpf_program__fd(u->bpf->progs.weft_uplink), u->index, BPF_XDP, &options);
 	if (u->link >= 0)

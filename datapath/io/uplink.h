@@ -20,9 +20,13 @@ struct uplink;
 struct uplink *uplink_new(int index);
 void uplink_free(struct uplink *uplink); // takes the program off first
 
+// Makes room on the interface: a program that an earlier weft has left there is taken off. Returns
+// 0, -EADDRINUSE when another weftd is there, -EBUSY when a program of somebody else is, with a
+// reason.
+int uplink_clear(const struct uplink *uplink, char *reason, size_t size);
+
 // Puts the program on the interface: into the driver, or before the kernel's stack (slower, with
-// any driver). One that an earlier weft has left there is replaced; one of anybody else is not.
-// Returns 0, or -errno with a reason.
+// any driver). Returns 0, or -errno with a reason.
 int uplink_attach(struct uplink *uplink, bool native, char *reason, size_t size);
 void uplink_detach(struct uplink *uplink);
 

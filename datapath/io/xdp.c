@@ -188,11 +188,14 @@ static int open_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, ui
 static bool try_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, uint16_t n)
 {
 	char reason[REASON_LEN];
-	int ret = open_sockets(x, mode, mtu, n);
+	int ret = uplink_clear(x->uplink, reason, sizeof(reason));
 
-	if (ret < 0)
-		snprintf(reason, sizeof(reason), "%s", explain_socket(ret));
-	else
+	if (ret == 0) {
+		ret = open_sockets(x, mode, mtu, n);
+		if (ret < 0)
+			snprintf(reason, sizeof(reason), "%s", explain_socket(ret));
+	}
+	if (ret == 0)
 		ret = uplink_attach(x->uplink, mode->native, reason, sizeof(reason));
 	for (uint16_t i = 0; i < x->n_sockets && ret == 0; i++) {
 		ret = uplink_set_socket(x->uplink, i, x->sockets[i].fd);
@@ -230,6 +233,10 @@ static int open_copies(struct xdp *x, const struct device_request *request)
 static int choose_mode(
 	struct xdp *x, const struct device_request *request, const char *only, uint16_t n_queues)
 {
+	char reason[REASON_LEN];
+
+	if (uplink_clear(x->uplink, reason, sizeof(reason)) == -EADDRINUSE)
+		return -EADDRINUSE;
 	for (size_t i = 0; i < ARRAY_SIZE(modes) && x->mode == NULL; i++) {
 		const struct mode *mode = &modes[i];
 
@@ -413,11 +420,14 @@ static void report_refusals(const struct xdp *x, const struct device_request *re
 	char text[DEVICE_REFUSALS_MAX * (DEVICE_REFUSAL_LEN + 2)] = "";
 	size_t len = 0;
 
+	if (error == -EADDRINUSE)
+		snprintf(text, sizeof(text), "another weftd uses the interface");
+	else if (x->n_refusals == 0)
+		snprintf(text, sizeof(text), "%s", strerror(-error));
 	for (size_t i = 0; i < x->n_refusals; i++)
 		len += snprintf(
 			text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : "; ", x->refusals[i]);
-	problem_add(problems, E_DEV_OPEN, path, "can not open \"%s\": %s", request->text,
-		x->mode == NULL ? text : strerror(-error));
+	problem_add(problems, E_DEV_OPEN, path, "can not open \"%s\": %s", request->text, text);
 }
 
 static void fill_in(struct device *device, struct xdp *x, const struct device_request *request)
