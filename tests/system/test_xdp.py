@@ -5,13 +5,13 @@ import json
 import os
 import re
 import signal
-import time
 
 import pytest
 from scapy.all import ARP, ICMP, IP, UDP, Ether, Raw
 
 from capture import Capture, Port
-from netlab import PingRun, run, tests_build_dir, wait_for
+import netlab
+from netlab import run, wait_for
 from node import Weft, weftd_output
 from peers import LinuxVtep
 from topology import UNDERLAY
@@ -214,7 +214,7 @@ def test_stop_gives_all_back(shared):
 
 
 def bpf_object():
-    return os.path.join(tests_build_dir(), "datapath/io/uplink.bpf.o")
+    return os.path.join(netlab.tests_build_dir(), "datapath/io/uplink.bpf.o")
 
 
 def test_left_over_program_is_replaced(lab):
@@ -286,7 +286,7 @@ def test_configured_address_must_be_the_kernels(lab):
 def test_address_changes(shared):
     """The kernel gets another address: the tunnel follows."""
     assert shared.a.ping("10.0.0.2")
-    shared.ns.ip(f"addr add {UNDERLAY}21/24 dev {UPLINK}\naddr del {WEFT}/24 dev {UPLINK}")
+    shared.ns.ip(f"addr del {WEFT}/24 dev {UPLINK}\naddr add {UNDERLAY}21/24 dev {UPLINK}")
     shared.vtep.remote(1, UNDERLAY + "21")
     wait_for(lambda: shared.weft.rpc("tunnel.list")[0]["state"].get("address") == UNDERLAY + "21",
              "the new address")
@@ -316,7 +316,7 @@ def test_neighbour_moves(shared):
     """The remote's machine is replaced: what the kernel learns of it is followed."""
     assert shared.a.ping("10.0.0.2")
     shared.linux.ip("link set dev eth0 down\nlink set eth0 address 02:00:00:00:0e:0e\nlink set eth0 up")
-    shared.vtep.remote(1, WEFT, "replace")
+    shared.vtep.remote(1, WEFT)
     assert shared.linux.ping(WEFT), "its own request tells the new MAC"
     wait_for(lambda: shared.remote().get("mac") == "02:00:00:00:0e:0e", "the new MAC")
     assert shared.a.ping("10.0.0.2")
@@ -463,9 +463,10 @@ def segments(kind, **more):
     return [{"type": kind, "uplink": "underlay", **more}]
 
 
-def test_vlans(lab):
+@pytest.mark.parametrize("mode", ["copy", "packet"])
+def test_vlans(lab, mode):
     """share vlans: VLAN 1001 goes to weft, and only while a network has it; live."""
-    shared = Shared(lab, uplink={"vlans": "1001-1010"})
+    shared = Shared(lab, f"xdp:{UPLINK},mode={mode}", uplink={"vlans": "1001-1010"})
     refused = shared.weft.refused("network.add", name="v", segments=segments("vlan", id=1001))
     assert refused.symbol == "E_CFG_SHARE"
     shared.weft.rpc("uplink.set", name="underlay", share="vlans")
