@@ -5,6 +5,7 @@
 
 #include "cli/keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,9 @@ static bool value_has_form(const struct field *field, const char *word)
 	case FIELD_DEVICE:
 	case FIELD_PREFIX:
 	case FIELD_RANGES:
-	case FIELD_OBJECT:
 		break;
+	case FIELD_OBJECT:
+		return word[0] == '{';
 	}
 	return true;
 }
@@ -129,6 +131,12 @@ static int value_complain(struct cli *cli, const struct field *field, const char
 		expects = "a list of addresses such as 192.0.2.1,192.0.2.2";
 	else if (field->type == FIELD_PREFIX_LIST)
 		expects = "a list of addresses and prefixes such as 192.0.2.1,198.51.100.0/24";
+	else if (field->type == FIELD_IP_RANGE_LIST)
+		expects = "a list of ranges such as 192.0.2.10-192.0.2.20,192.0.2.30-192.0.2.40";
+	else if (field->type == FIELD_OBJECT)
+		expects = arena_printf(arena,
+			"a JSON object; its keys can be given one by one as %s.%s", field->name,
+			field->sub->fields[0].name);
 	else if (field->type == FIELD_NAME_LIST)
 		expects = arena_printf(arena, "a list of names of %ss", field->ref);
 	else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL)
@@ -213,6 +221,15 @@ static void key_add(struct key_set *set, const char *word, const struct field *f
 	word_add(&set->words, word);
 }
 
+const struct field *nested_key(struct nested_key *key, const struct field *parent, size_t i)
+{
+	snprintf(key->name, sizeof(key->name), "%s.%s", parent->name, parent->sub->fields[i].name);
+	key->field = parent->sub->fields[i];
+	key->field.name = key->name;
+	key->field.flags &= (uint8_t)~FIELD_REQUIRED;
+	return &key->field;
+}
+
 static void keys_add(struct key_set *set, const struct field *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -224,6 +241,13 @@ static void keys_add(struct key_set *set, const struct field *fields, size_t n)
 			continue;
 		}
 		key_add(set, field->name, field);
+		for (size_t j = 0; field->type == FIELD_OBJECT && j < field->sub->n_fields; j++) {
+			struct nested_key *key = &set->nested[set->n_nested++];
+
+			assert(set->n_nested <= NESTED_MAX);
+			nested_key(key, field, j);
+			key_add(set, key->name, &key->field);
+		}
 		for (size_t j = 0; (field->flags & FIELD_ALONE) && field->words[j] != NULL; j++)
 			key_add(set, field->words[j], field);
 	}
@@ -240,7 +264,7 @@ void keys_of(struct key_set *set, const struct command *command, const struct ve
 {
 	const struct object_def *def = verb_object(command, verb);
 
-	set->words.n = 0;
+	set->words.n = set->n_nested = 0;
 	keys_add(set, verb->keys, verb->n_keys);
 	if (def != NULL)
 		keys_add(set, def->fields, def->n_fields);
@@ -255,22 +279,44 @@ static int key_complain(struct cli *cli, const struct key_set *keys, const char 
 	return cli_usage(cli, "%s", word_complaint(&keys->words, "key", word, text, sizeof(text)));
 }
 
+// Where a key belongs: "dhcp.mode" is the key mode of the object dhcp. NULL: that has been given as
+// a whole.
+static json_t *object_of(json_t *params, const char **name)
+{
+	const char *dot = strchr(*name, '.');
+	json_t *object;
+
+	if (dot == NULL)
+		return params;
+	object = json_object_getn(params, *name, (size_t)(dot - *name));
+	if (object == NULL) {
+		object = json_object();
+		json_object_setn_new(params, *name, (size_t)(dot - *name), object);
+	}
+	*name = dot + 1;
+	return json_is_object(object) ? object : NULL;
+}
+
 // A list given twice grows; anything else may be given once. Takes over the reference to value.
 static int param_set(
 	struct cli *cli, const struct field *field, struct request *request, json_t *value)
 {
-	json_t *old = json_object_get(request->params, field->name);
+	const char *name = field->name;
+	json_t *params = object_of(request->params, &name);
+	json_t *old = json_object_get(params, name);
 	int rc = CLI_OK;
 
-	if (json_is_array(old) && json_is_array(value))
+	if (params == NULL)
+		rc = cli_usage(cli, "%s: the object was given as a whole already", field->name);
+	else if (json_is_array(old) && json_is_array(value))
 		json_array_extend(old, value);
 	else if (field->type == FIELD_RANGES && json_is_string(old) && json_is_string(value))
-		json_object_set_new(request->params, field->name,
+		json_object_set_new(params, name,
 			json_sprintf("%s,%s", json_string_value(old), json_string_value(value)));
 	else if (old != NULL)
 		rc = cli_usage(cli, "%s: given twice", field->name);
 	else
-		json_object_set(request->params, field->name, value);
+		json_object_set(params, name, value);
 	json_decref(value);
 	return rc;
 }

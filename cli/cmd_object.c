@@ -150,22 +150,37 @@ static void field_line(const struct field *field, const json_t *value, struct ta
 	}
 }
 
+// One line for a key, or for each key of the object that it holds; returns how many.
+static size_t field_lines(const struct field *field, const json_t *value, struct nested_key *nested,
+	struct table_line *lines)
+{
+	if (field->type != FIELD_OBJECT || value == NULL) {
+		field_line(field, value, lines);
+		return 1;
+	}
+	for (size_t i = 0; i < field->sub->n_fields; i++)
+		field_line(nested_key(&nested[i], field, i),
+			json_object_get(value, field->sub->fields[i].name), &lines[i]);
+	return field->sub->n_fields;
+}
+
 // Everything about one object: its keys in the order of their table, then its state.
 static void object_lines(struct cli *cli, const struct object_def *def, const json_t *object)
 {
 	json_t *state = json_object_get(object, "state"), *value;
 	struct table_line lines[LINES_MAX] = {0};
+	struct nested_key nested[NESTED_MAX]; // the lines point there
 	const char *key;
 	size_t n = 0;
 
-	assert(def->n_fields < LINES_MAX);
+	assert(def->n_fields + NESTED_MAX < LINES_MAX);
 	if (!def->single) {
 		lines[n].key = "name";
 		table_cell(json_object_get(object, "name"), lines[n++].value);
 	}
 	for (size_t i = 0; i < def->n_fields; i++)
-		field_line(
-			&def->fields[i], json_object_get(object, def->fields[i].name), &lines[n++]);
+		n += field_lines(&def->fields[i], json_object_get(object, def->fields[i].name),
+			nested, &lines[n]);
 	json_object_foreach (state, key, value) {
 		if (n == LINES_MAX)
 			break;

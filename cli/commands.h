@@ -24,6 +24,9 @@ int port_show(struct cli *cli, const struct request *request);
 extern const struct verb session_verbs[];
 extern const size_t n_session_verbs;
 
+// cmd_lease.c
+extern const struct verb lease_verb;
+
 // cmd_fdb.c
 extern const struct verb fdb_verbs[];
 extern const size_t n_fdb_verbs;

@@ -81,6 +81,13 @@ static void keys_list(FILE *out, const char *separator, const struct field *fiel
 		fputs(separator, out);
 		roff_bold(out, usage_key(&fields[i], usage));
 		separator = ",\n";
+		for (size_t j = 0; fields[i].type == FIELD_OBJECT && j < fields[i].sub->n_fields;
+			j++) {
+			struct nested_key key;
+
+			fputs(separator, out);
+			roff_bold(out, usage_key(nested_key(&key, &fields[i], j), usage));
+		}
 	}
 	fputs(".\n", out);
 }
@@ -122,7 +129,13 @@ static void field_page(FILE *out, const struct field *field, struct arena *arena
 	fputc('\n', out);
 	roff_sentence(out, field->help);
 	if (field->type == FIELD_OBJECTS)
-		form = "an array of objects with these keys";
+		form = field->sub->word_form == NULL
+			       ? "an array of objects with these keys"
+			       : arena_printf(arena,
+					 "an array of objects with these keys, or of texts \"%s\"",
+					 field->sub->word_form);
+	else if (field->type == FIELD_OBJECT)
+		form = "an object with these keys";
 	else if (field->unit != NULL && strcmp(field->unit, "entries") != 0)
 		form = arena_printf(arena, "%s, in %s", form, unit_text(field));
 	roff_sentence(out, arena_printf(arena, "value: %s", form));
@@ -144,7 +157,7 @@ static void object_page(FILE *out, const struct object_def *def, struct arena *a
 		const struct field *field = &def->fields[i];
 
 		field_page(out, field, arena);
-		if (field->type != FIELD_OBJECTS)
+		if (field->type != FIELD_OBJECTS && field->type != FIELD_OBJECT)
 			continue;
 		fputs(".RS\n", out);
 		for (size_t j = 0; j < field->sub->n_fields; j++)

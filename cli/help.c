@@ -66,6 +66,8 @@ char *usage_value(const struct field *field, char text[USAGE_LEN])
 		snprintf(text, USAGE_LEN, "%s,...", field->sub->word_form);
 	else
 		snprintf(text, USAGE_LEN, "%s", forms[field->type]);
+	if (field->type == FIELD_IP)
+		words_join(field, text);
 	if (field->flags & FIELD_HOST_OK)
 		snprintf(text, USAGE_LEN, "ADDRESS[/LENGTH]");
 	return text;
@@ -154,11 +156,20 @@ static void key_line(FILE *out, const struct field *field)
 	fputc('\n', out);
 }
 
+static void nested_lines(FILE *out, const struct field *field)
+{
+	struct nested_key key;
+
+	for (size_t i = 0; field->type == FIELD_OBJECT && i < field->sub->n_fields; i++)
+		key_line(out, nested_key(&key, field, i));
+}
+
 static void key_lines(FILE *out, const struct field *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!is_segments(&fields[i])) {
 			key_line(out, &fields[i]);
+			nested_lines(out, &fields[i]);
 			continue;
 		}
 		for (size_t j = 0; j < n_segment_forms; j++) {

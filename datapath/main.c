@@ -34,6 +34,7 @@
 #define LOG_MODULE "weftd"
 
 #define DEFAULT_SOCKET "/run/weft/control.sock"
+#define DEFAULT_STATE  "/var/lib/weft"
 
 #define EXIT_CONFIG  2 // arguments or configuration can not be used
 #define EXIT_MACHINE 1 // something outside of them failed
@@ -44,6 +45,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE     configuration to start with (JSON, see weft.conf(5))\n"
 	"  -s, --socket SOCKET   control socket, default " DEFAULT_SOCKET "\n"
+	"      --state-dir DIR   where generated values and leases outlive weftd, default\n"
+	"                        " DEFAULT_STATE "\n"
 	"      --log-level L     error, warn, info (default) or debug\n"
 	"      --no-huge         do not use huge pages, even if there are some\n"
 	"      --check           only say whether FILE is right, opening no device\n"
@@ -59,6 +62,7 @@ static const char help[] =
 struct options {
 	const char *config;
 	const char *socket;
+	const char *state;
 	bool check;
 	bool no_huge;
 };
@@ -271,7 +275,7 @@ static int start_control(struct daemon *d, const json_t *document)
 	control_set_cpus(d->control, d->cpus.cpus);
 	// before the devices: a second daemon on this socket must not touch those of the first
 	d->server = server_new(d->control, d->events, d->options.socket, &problems);
-	if (d->server != NULL) {
+	if (d->server != NULL && control_set_state(d->control, d->options.state, &problems) == 0) {
 		where = d->options.config;
 		ret = control_commit(d->control, document, &problems);
 	}
@@ -390,10 +394,11 @@ static int run(struct daemon *d, const struct model *model, const json_t *docume
 // Returns -1 to go on, else the exit code.
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { OPTION_LOG_LEVEL = 256, OPTION_NO_HUGE, OPTION_CHECK, OPTION_VERSION };
+	enum { OPTION_LOG_LEVEL = 256, OPTION_STATE, OPTION_NO_HUGE, OPTION_CHECK, OPTION_VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, 's'},
+		{"state-dir", required_argument, NULL, OPTION_STATE},
 		{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 		{"no-huge", no_argument, NULL, OPTION_NO_HUGE},
 		{"check", no_argument, NULL, OPTION_CHECK},
@@ -409,6 +414,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->config = optarg;
 		} else if (c == 's') {
 			o->socket = optarg;
+		} else if (c == OPTION_STATE) {
+			o->state = optarg;
 		} else if (c == OPTION_CHECK) {
 			o->check = true;
 		} else if (c == OPTION_NO_HUGE) {
@@ -442,7 +449,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.argv = argv, .options.socket = DEFAULT_SOCKET};
+	struct daemon d = {
+		.argv = argv, .options = {.socket = DEFAULT_SOCKET, .state = DEFAULT_STATE}};
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = NULL;
 	json_t *document;

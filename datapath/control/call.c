@@ -142,6 +142,7 @@ static const struct method *const tables[] = {
 	rule_methods,
 	fdb_methods,
 	filter_methods,
+	lease_methods,
 	stats_methods,
 	status_methods,
 };

@@ -26,6 +26,7 @@ static void begin(struct control *control)
 	ids_begin(control->networks);
 	ids_begin(control->domains);
 	ids_begin(control->attachments);
+	ids_begin(control->routers);
 	rows_begin(control->rows);
 }
 
@@ -35,6 +36,7 @@ static void rollback(struct control *control)
 	ids_rollback(control->networks);
 	ids_rollback(control->domains);
 	ids_rollback(control->attachments);
+	ids_rollback(control->routers);
 	rows_rollback(control->rows);
 }
 
@@ -80,6 +82,21 @@ static void take_services(
 			problems);
 }
 
+static void take_routers(
+	struct control *control, const struct model *model, struct problems *problems)
+{
+	struct router_ports ports = router_ports(model, model->arena);
+	char name[ATTACHMENT_NAME_LEN];
+
+	for (size_t i = 0; i < model->n_routers; i++)
+		take(control->routers, model->routers[i].name,
+			arena_printf(model->arena, "routers.%s", model->routers[i].name), problems);
+	for (size_t i = 0; i < ports.n; i++)
+		take(control->attachments, name_of_router_port(name, &ports.list[i]),
+			arena_printf(model->arena, "routers.%s", ports.list[i].router->name),
+			problems);
+}
+
 static int take_ids(struct control *control, const struct model *model, const char *flush,
 	struct problems *problems)
 {
@@ -88,6 +105,7 @@ static int take_ids(struct control *control, const struct model *model, const ch
 
 	take_networks(control, model, flush, problems);
 	take_services(control, model, problems);
+	take_routers(control, model, problems);
 	for (size_t i = 0; i < model->n_uplinks; i++)
 		take(control->attachments, name_of_uplink(name, &model->uplinks[i]),
 			arena_printf(model->arena, "uplinks.%s", model->uplinks[i].name), problems);
@@ -153,6 +171,7 @@ static void publish(struct control *control, const struct model *model)
 	ids_commit(control->networks, token, now_ns);
 	ids_commit(control->domains, token, now_ns);
 	ids_commit(control->attachments, token, now_ns);
+	ids_commit(control->routers, token, now_ns);
 	rows_commit(control->rows, token);
 	filters_follow(control, model, cuts, token);
 	share_follow(control, model);
@@ -166,10 +185,13 @@ struct model *commit_check(
 	struct control *control, const json_t *document, struct problems *problems)
 {
 	struct model *model = config_decode(document, problems);
+	const struct model *generated = control->model; // where generated values come from
 
 	if (model == NULL)
 		return NULL;
-	model_complete(model, control->model, problems);
+	if (generated == NULL && control->state != NULL)
+		generated = state_previous(control->state);
+	model_complete(model, generated, problems);
 	model_validate(model, control->model, problems);
 	if (problems->n > 0) {
 		model_free(model);
@@ -196,6 +218,8 @@ int control_commit(struct control *control, const json_t *document, struct probl
 	control->model = model;
 	json_decref(control->document);
 	control->document = config_encode(model);
+	if (control->state != NULL)
+		state_keep(control->state, control->document);
 	if (first) {
 		json_decref(control->saved);
 		control->saved = json_incref(control->document);

@@ -50,6 +50,7 @@ struct control *control_new(struct tables *tables)
 	control->networks = ids_new(MAX_NETWORKS, ID_HOLD_NS);
 	control->domains = ids_new(UINT16_MAX, 0);
 	control->attachments = ids_new(MAX_ATTACHMENTS, ID_HOLD_NS);
+	control->routers = ids_new(MAX_ROUTERS, ID_HOLD_NS);
 	control->rows = rows_new(tables);
 	commit_empty(control);
 	return control;
@@ -69,7 +70,9 @@ void control_free(struct control *control)
 	ids_free(control->networks);
 	ids_free(control->domains);
 	ids_free(control->attachments);
+	ids_free(control->routers);
 	rows_free(control->rows);
+	state_free(control->state);
 	cuts_free(control->cuts);
 	for (unsigned i = 0; i < MAX_ATTACHMENTS; i++)
 		free(control->baselines[i]);
@@ -123,6 +126,17 @@ void control_set_file(struct control *control, const char *file)
 	control->saved = json_incref(control->document);
 }
 
+int control_set_state(struct control *control, const char *directory, struct problems *problems)
+{
+	control->state = state_open(directory, problems);
+	return control->state == NULL ? -EIO : 0;
+}
+
+const char *control_state_directory(const struct control *control)
+{
+	return control->state == NULL ? NULL : state_directory(control->state);
+}
+
 void control_set_cpus(struct control *control, const unsigned *cpus)
 {
 	control->cpus = cpus;
@@ -147,7 +161,8 @@ bool control_settle(struct control *control)
 	return false;
 }
 
-static bool network_release(uint16_t id, void *arg)
+// Of networks and routers: nothing is kept by their ids.
+static bool plain_release(uint16_t id, void *arg)
 {
 	return true;
 }
@@ -199,9 +214,10 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	underlay_follow(control);
 	rcu_poll(rcu);
 	devices_poll(control, now_ns);
-	ids_poll(control->networks, rcu, now_ns, network_release, control);
+	ids_poll(control->networks, rcu, now_ns, plain_release, control);
 	ids_poll(control->domains, rcu, now_ns, domain_release, control);
 	ids_poll(control->attachments, rcu, now_ns, attachment_release, control);
+	ids_poll(control->routers, rcu, now_ns, plain_release, control);
 	filters_poll(control);
 	sweep_sessions(control, now_ns);
 	entries_poll(control, now_ns);

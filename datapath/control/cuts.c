@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions that a commit no longer allows end at once. What must go is found by comparing the
 // models before and after: rules that are gone, members that left a remote group, addresses and
-// networks that are gone. As Linux does for neutron, a rule takes all sessions of the port's
-// addresses with it that have its direction, family and protocol, whatever their ports are: traffic
-// that goes on is judged anew by the rules that are left.
+// networks that are gone; of routers: gateways, interfaces and floating addresses. As Linux does
+// for neutron, a rule takes all sessions of the port's addresses with it that have its direction,
+// family and protocol, whatever their ports are: traffic that goes on is judged anew by the rules
+// that are left.
 
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,69 @@ static void sort_cuts(struct cuts *cuts)
 	}
 }
 
+// ---- routers -----------------------------------------------------------------------------------
+
+static void cut_address(
+	struct cuts *cuts, uint16_t zone, const struct ip_addr *address, uint8_t len)
+{
+	add_cut(cuts, &(struct cut){.zone = zone,
+			      .both_ways = true,
+			      .protocol = PROTOCOL_ANY,
+			      .own = ip_prefix_network(&(struct ip_prefix){*address, len})});
+}
+
+static bool gateway_stays(const struct router_gateway *before, const struct router_gateway *after)
+{
+	return after->present && strcmp(before->network, after->network) == 0 &&
+	       ip_equal(&before->address, &after->address) &&
+	       before->enable_snat == after->enable_snat;
+}
+
+static bool has_interface(const struct router_config *router, const struct router_interface *wanted)
+{
+	for (size_t i = 0; i < router->n_interfaces; i++) {
+		if (strcmp(router->interfaces[i].subnet, wanted->subnet) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool floating_stays(const struct floating_ip_config *before,
+	const struct floating_ip_config *after, const struct router_config *router)
+{
+	return after != NULL && floating_is_on(after, router) &&
+	       ip_equal(&before->external, &after->external) &&
+	       ip_equal(&before->fixed, &after->fixed);
+}
+
+static void cut_router(struct cuts *cuts, const struct change *change,
+	const struct router_config *before, uint16_t zone)
+{
+	const struct router_config *after = model_router(change->new, before->name);
+
+	if (!before->gateway.present) // it had no sessions
+		return;
+	if (after == NULL || !gateway_stays(&before->gateway, &after->gateway)) {
+		cut_zone(cuts, zone);
+		return;
+	}
+	for (size_t i = 0; i < before->n_interfaces; i++) {
+		const struct router_interface *interface = &before->interfaces[i];
+		const struct ip_prefix *cidr = &model_subnet(change->old, interface->subnet)->cidr;
+
+		if (!has_interface(after, interface))
+			cut_address(cuts, zone, &cidr->addr, cidr->len);
+	}
+	for (size_t i = 0; i < change->old->n_floating_ips; i++) {
+		const struct floating_ip_config *floating = &change->old->floating_ips[i];
+
+		if (floating_is_on(floating, before) &&
+			!floating_stays(
+				floating, model_floating_ip(change->new, floating->name), after))
+			cut_address(cuts, zone, &floating->external, 32);
+	}
+}
+
 struct cuts *cuts_find(
 	const struct control *control, const struct model *old, const struct model *new)
 {
@@ -292,6 +356,9 @@ struct cuts *cuts_find(
 				       .zone = ids_find(control->networks, before->network),
 			       });
 	}
+	for (size_t i = 0; i < old->n_routers; i++)
+		cut_router(cuts, &change, &old->routers[i],
+			ROUTER_ZONE | ids_find(control->routers, old->routers[i].name));
 	sort_cuts(cuts);
 	return cuts;
 }
@@ -366,9 +433,8 @@ static bool is_cut(const struct cuts *cuts, const struct cut_range *range,
 	return false;
 }
 
-static bool match(const struct session_info *session, void *arg)
+static bool is_cut_by_any(const struct cuts *cuts, const struct session_info *session)
 {
-	const struct cuts *cuts = arg;
 	bool v4 = ip_is_v4(&session->source);
 
 	for (unsigned i = 0; i < cuts->n_ranges; i++) {
@@ -379,6 +445,16 @@ static bool match(const struct session_info *session, void *arg)
 			return true;
 	}
 	return false;
+}
+
+static bool match(const struct session_info *session, void *arg)
+{
+	struct session_info other_side = *session;
+
+	other_side.source = session->reply_destination;
+	other_side.destination = session->reply_source;
+	return is_cut_by_any(arg, session) ||
+	       (session->translated && is_cut_by_any(arg, &other_side));
 }
 
 // ---- after a commit ----------------------------------------------------------------------------

@@ -184,6 +184,22 @@ static void collect_services(
 	}
 }
 
+// Metadata backends of routers.
+static void collect_routers(struct control *control, const struct model *model, struct wants *wants)
+{
+	struct router_ports ports = router_ports(model, model->arena);
+
+	for (size_t i = 0; i < ports.n; i++) {
+		const struct router_config *router = ports.list[i].router;
+
+		if (router->metadata_device == NULL)
+			continue;
+		want(control, wants, router->metadata_device, ports.list[i].network->mtu,
+			arena_printf(model->arena, "routers.%s.metadata-device", router->name));
+		wants->is_private[ids_take(control->devices, router->metadata_device)] = true;
+	}
+}
+
 static void collect(struct control *control, const struct model *model, struct wants *wants)
 {
 	for (size_t i = 0; i < model->n_uplinks; i++) {
@@ -201,6 +217,7 @@ static void collect(struct control *control, const struct model *model, struct w
 			arena_printf(model->arena, "ports.%s.device", port->name));
 	}
 	collect_services(control, model, wants);
+	collect_routers(control, model, wants);
 }
 
 int devices_prepare(struct control *control, const struct model *model, struct problems *problems)

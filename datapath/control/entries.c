@@ -114,7 +114,8 @@ static void collect(struct control *control, const struct model *model)
 	const struct snapshot *s = control->tables->snapshot;
 	struct arena *scratch = arena_new();
 	struct service_ports services = service_ports(model, scratch);
-	size_t n = model->n_ports + services.n + model->n_fdb + 1;
+	struct router_ports routers = router_ports(model, scratch);
+	size_t n = model->n_ports + services.n + routers.n + model->n_fdb + 1;
 	char name[ATTACHMENT_NAME_LEN];
 
 	control->statics = calloc(n, sizeof(*control->statics));
@@ -137,6 +138,12 @@ static void collect(struct control *control, const struct model *model)
 
 		add(control, port->network, &port->service.mac,
 			is_active(s, &s->attachments[id]) ? id : 0);
+	}
+	for (size_t i = 0; i < routers.n; i++) {
+		const struct router_port *port = &routers.list[i];
+		uint16_t id = ids_find(control->attachments, name_of_router_port(name, port));
+
+		add(control, port->network, &port->mac, is_active(s, &s->attachments[id]) ? id : 0);
 	}
 	for (size_t i = 0; i < model->n_fdb; i++) {
 		const struct fdb_config *fdb = &model->fdb[i];

@@ -13,6 +13,7 @@
 #include "control/filters.h"
 #include "control/ids.h"
 #include "control/rows.h"
+#include "control/state.h"
 #include "tables/device.h"
 #include "tables/limits.h"
 #include "tables/tables.h"
@@ -53,6 +54,7 @@ struct control {
 	struct ids *networks;	 // by name
 	struct ids *domains;	 // by network name; a flush gives a network a new one
 	struct ids *attachments; // by the names of docs/rpc.md
+	struct ids *routers;	 // by name
 	struct device_slot slots[MAX_DEVICES];
 
 	struct ip_prefix underlay_prefix; // of the local VTEP address; unset: there is no tunnel
@@ -79,7 +81,33 @@ struct control {
 	unsigned busy_polls;  // left at the short interval
 	char *file;	      // that config.save writes; NULL: none
 	json_t *saved;	      // the document that the file stands for; NULL: none
+	struct state *state;  // NULL: none is kept
 };
+
+// ---- routers.c ---------------------------------------------------------------------------------
+
+// An interface of a router, or its gateway.
+struct router_port {
+	const struct router_config *router;
+	const struct network_config *network;
+	const struct subnet_config *subnet;
+	struct mac mac;
+	struct ip_addr address;
+	bool is_gateway;
+};
+
+struct router_ports {
+	struct router_port *list; // by router, as in the model
+	size_t n;
+};
+
+// Those of a completed model.
+struct router_ports router_ports(const struct model *model, struct arena *arena);
+// Whether a floating address belongs to the router, and stands for a port's.
+bool floating_is_on(const struct floating_ip_config *floating, const struct router_config *router);
+// Routers and their attachments. Networks are compiled.
+void routers_compile(struct control *control, const struct model *model, struct snapshot *s,
+	struct arena *arena);
 
 // ---- names of attachments ----------------------------------------------------------------------
 
@@ -89,6 +117,7 @@ const char *name_of_uplink(char text[ATTACHMENT_NAME_LEN], const struct uplink_c
 const char *name_of_trunk(char text[ATTACHMENT_NAME_LEN], const char *device);
 const char *name_of_segment(char text[ATTACHMENT_NAME_LEN], const struct segment_config *segment);
 const char *name_of_service(char text[ATTACHMENT_NAME_LEN], const struct network_config *network);
+const char *name_of_router_port(char text[ATTACHMENT_NAME_LEN], const struct router_port *port);
 
 // ---- service_ports.c ---------------------------------------------------------------------------
 

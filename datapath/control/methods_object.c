@@ -197,7 +197,9 @@ static bool matches(const json_t *object, const json_t *filters)
 	json_t *value;
 
 	json_object_foreach ((json_t *)filters, key, value) {
-		if (!json_equal(json_object_get(object, key), value))
+		const json_t *is = json_object_get(object, key);
+
+		if (json_is_object(value) ? !matches(is, value) : !json_equal(is, value))
 			return false;
 	}
 	return true;

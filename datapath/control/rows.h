@@ -21,7 +21,7 @@ struct rows *rows_new(struct tables *tables);
 void rows_free(struct rows *rows);
 
 void rows_begin(struct rows *rows);
-// The id of the first of `n` rows of a port; row i says labels[i]. Once for a port in a
+// The id of the first of `n` rows of a port; row i says labels[i]. Once for each port in a
 // transaction. 0: no ids are left.
 uint32_t rows_take(struct rows *rows, const char *port, const char *const *labels, uint32_t n);
 // What rows_take() gave a port in the open transaction.

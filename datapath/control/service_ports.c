@@ -99,14 +99,33 @@ static void add_port(struct addresses *a, const struct port_config *port)
 		add(a, port->network, &port->addresses.list[i], owner);
 }
 
+static void add_router_port(struct addresses *a, const struct router_port *port)
+{
+	char name[ATTACHMENT_NAME_LEN];
+	struct address_owner owner = {
+		.kind = ADDRESS_OWN,
+		.attachment = ids_take(a->control->attachments, name_of_router_port(name, port)),
+	};
+
+	add(a, port->network->name, &port->address, owner);
+	for (size_t i = 0; port->is_gateway && i < a->model->n_floating_ips; i++) {
+		const struct floating_ip_config *floating = &a->model->floating_ips[i];
+
+		if (floating_is_on(floating, port->router))
+			add(a, port->network->name, &floating->external, owner);
+	}
+}
+
 static size_t count(const struct model *model, const struct service_ports *ports)
 {
-	size_t n = 0;
+	size_t n = model->n_floating_ips;
 
 	for (size_t i = 0; i < ports->n; i++)
 		n += ports->list[i].service.addresses.n + ports->list[i].service.n_subnets;
 	for (size_t i = 0; i < model->n_ports; i++)
 		n += model->ports[i].addresses.n;
+	for (size_t i = 0; i < model->n_routers; i++)
+		n += model->routers[i].n_interfaces + 1;
 	return n;
 }
 
@@ -114,6 +133,7 @@ void addresses_compile(struct control *control, const struct model *model,
 	const struct service_ports *ports, struct snapshot *s, struct arena *arena)
 {
 	struct addresses a = {.control = control, .model = model, .s = s};
+	struct router_ports routers = router_ports(model, arena);
 	uint32_t size = address_table_size(count(model, ports));
 
 	s->addresses.mask = size - 1;
@@ -122,6 +142,8 @@ void addresses_compile(struct control *control, const struct model *model,
 		if (is_asked(&a, ports->list[i].network->name))
 			add_service(&a, &ports->list[i]);
 	}
+	for (size_t i = 0; i < routers.n; i++)
+		add_router_port(&a, &routers.list[i]);
 	for (size_t i = 0; i < model->n_ports; i++)
 		add_port(&a, &model->ports[i]);
 }

@@ -31,6 +31,7 @@ struct builder {
 	struct arena *arena;
 	struct services *services;
 	struct service_ports ports;
+	struct router_ports routers;
 	struct draft *drafts; // by index of the network in the model
 };
 
@@ -344,6 +345,50 @@ static void add_service(
 	add_dhcp(b, draft, port->mac);
 }
 
+// The gateway's port has the floating addresses of its router, too.
+static size_t count_addresses(const struct builder *b, const struct router_port *port)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; port->is_gateway && i < b->model->n_floating_ips; i++)
+		n += floating_is_on(&b->model->floating_ips[i], port->router);
+	return n;
+}
+
+static void add_floating(struct builder *b, const struct router_port *from,
+	struct internal_port *port, struct internal_address *addresses)
+{
+	struct draft *draft = draft_of(b, from->network->name);
+
+	for (size_t i = 0; from->is_gateway && i < b->model->n_floating_ips; i++) {
+		const struct floating_ip_config *floating = &b->model->floating_ips[i];
+
+		if (!floating_is_on(floating, from->router))
+			continue;
+		addresses[port->n_addresses++] = (struct internal_address){
+			.prefix = {floating->external, 32}, .announce = true};
+		draft->owners[draft->network->n_owners++] =
+			(struct service_owner){.address = floating->external, .internal = port};
+	}
+}
+
+static void add_router_port(
+	struct builder *b, const struct router_port *from, struct internal_port *port)
+{
+	struct internal_address *addresses =
+		arena_alloc(b->arena, count_addresses(b, from) * sizeof(*addresses));
+	const char *metadata = from->router->metadata_device;
+
+	port->kind = from->is_gateway ? INTERNAL_GATEWAY : INTERNAL_ROUTER;
+	port->network = draft_of(b, from->network->name)->network;
+	port->addresses = addresses;
+	addresses[port->n_addresses++] = (struct internal_address){
+		.prefix = {from->address, from->subnet->cidr.len}, .announce = true};
+	add_floating(b, from, port, addresses);
+	if (metadata != NULL && !from->is_gateway)
+		port->metadata = b->control->slots[ids_find(b->control->devices, metadata)].device;
+}
+
 // ---- order ------------------------------------------------------------------------------------
 
 static int compare_networks(const void *a, const void *b)
@@ -418,36 +463,77 @@ static void add_networks(struct builder *b)
 	}
 }
 
-static bool is_internal(const struct builder *b, const struct service_port *port, uint16_t *id)
+static bool is_internal(const struct builder *b, const char *name, uint16_t *id)
 {
-	char name[ATTACHMENT_NAME_LEN];
-
-	*id = ids_find(b->control->attachments, name_of_service(name, port->network));
+	*id = ids_find(b->control->attachments, name);
 	const struct attachment *attachment = &b->snapshot->attachments[*id];
 
 	return attachment->flags & ATTACHMENT_INTERNAL && attachment->flags & ATTACHMENT_UP;
 }
 
+static void add_if_up(struct builder *b, struct internal_port *ports, const char *name)
+{
+	uint16_t id;
+
+	if (is_internal(b, name, &id))
+		ports[b->services->n_ports++] = (struct internal_port){
+			.attachment = id, .mac = b->snapshot->attachments[id].mac};
+}
+
+// NULL: it is not up, or none of weft's own.
+static struct internal_port *port_of(struct builder *b, const char *name)
+{
+	uint16_t id;
+
+	if (!is_internal(b, name, &id))
+		return NULL;
+	return (struct internal_port *)services_port(b->services, id);
+}
+
 // The internal ports that are up.
 static void add_internal_ports(struct builder *b)
 {
-	struct internal_port *ports = arena_alloc(b->arena, b->ports.n * sizeof(*ports));
-	size_t n = 0;
-	uint16_t id;
+	struct internal_port *ports =
+		arena_alloc(b->arena, (b->ports.n + b->routers.n) * sizeof(*ports));
+	char name[ATTACHMENT_NAME_LEN];
 
-	for (size_t i = 0; i < b->ports.n; i++) {
-		if (!is_internal(b, &b->ports.list[i], &id))
-			continue;
-		ports[n].attachment = id;
-		ports[n++].mac = b->snapshot->attachments[id].mac;
-	}
-	qsort(ports, n, sizeof(*ports), compare_ports);
+	for (size_t i = 0; i < b->ports.n; i++)
+		add_if_up(b, ports, name_of_service(name, b->ports.list[i].network));
+	for (size_t i = 0; i < b->routers.n; i++)
+		add_if_up(b, ports, name_of_router_port(name, &b->routers.list[i]));
+	qsort(ports, b->services->n_ports, sizeof(*ports), compare_ports);
 	b->services->ports = ports;
-	b->services->n_ports = n;
 	for (size_t i = 0; i < b->ports.n; i++) {
-		if (is_internal(b, &b->ports.list[i], &id))
-			add_service(b, &b->ports.list[i],
-				(struct internal_port *)services_port(b->services, id));
+		struct internal_port *port =
+			port_of(b, name_of_service(name, b->ports.list[i].network));
+
+		if (port != NULL)
+			add_service(b, &b->ports.list[i], port);
+	}
+	for (size_t i = 0; i < b->routers.n; i++) {
+		struct internal_port *port =
+			port_of(b, name_of_router_port(name, &b->routers.list[i]));
+
+		if (port != NULL)
+			add_router_port(b, &b->routers.list[i], port);
+	}
+}
+
+// The addresses of routers, which are hosts for DHCP, are weft's own.
+static void own_router_addresses(struct builder *b)
+{
+	char name[ATTACHMENT_NAME_LEN];
+
+	for (size_t i = 0; i < b->routers.n; i++) {
+		const struct router_port *from = &b->routers.list[i];
+		struct internal_port *port = port_of(b, name_of_router_port(name, from));
+		struct service_owner *owner = (struct service_owner *)service_owner_of(
+			draft_of(b, from->network->name)->network, &from->address);
+
+		if (port == NULL || owner == NULL)
+			continue;
+		owner->internal = port;
+		owner->host = NULL;
 	}
 }
 
@@ -461,6 +547,7 @@ void services_follow(struct control *control, const struct model *model)
 		.arena = arena,
 		.services = arena_alloc(arena, sizeof(*b.services)),
 		.ports = service_ports(model, arena),
+		.routers = router_ports(model, arena),
 		.drafts = arena_alloc(arena, model->n_networks * sizeof(*b.drafts)),
 	};
 
@@ -469,6 +556,9 @@ void services_follow(struct control *control, const struct model *model)
 	for (size_t i = 0; i < b.ports.n; i++)
 		draft_of(&b, b.ports.list[i].network->name)->addresses_max +=
 			b.ports.list[i].service.addresses.n;
+	for (size_t i = 0; i < b.routers.n; i++)
+		draft_of(&b, b.routers.list[i].network->name)->addresses_max +=
+			count_addresses(&b, &b.routers.list[i]);
 	visit_hosts(&b, count_host);
 	for (size_t i = 0; i < model->n_networks; i++)
 		make_draft(&b, &b.drafts[i]);
@@ -476,5 +566,6 @@ void services_follow(struct control *control, const struct model *model)
 	visit_hosts(&b, add_host);
 	for (size_t i = 0; i < model->n_networks; i++)
 		sort(&b.drafts[i]);
+	own_router_addresses(&b);
 	slowpath_set_services(control->slowpath, b.services);
 }

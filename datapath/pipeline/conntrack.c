@@ -77,19 +77,19 @@ static bool is_link_message(const struct inet *ip)
 		       type == ICMP6_MLD2_REPORT);
 }
 
-static bool is_icmp(const struct inet *ip)
+static inline bool is_icmp(const struct inet *ip)
 {
 	return ip->protocol == (ip->family == 6 ? IP_PROTOCOL_ICMPV6 : IP_PROTOCOL_ICMP);
 }
 
 // ---- reading ----------------------------------------------------------------------------------
 
-static bool is_whole(const struct inet *ip)
+static inline bool is_whole(const struct inet *ip)
 {
 	return ip->fragment == INET_WHOLE;
 }
 
-static bool udp_valid(const struct inet *ip, bool checksum_good)
+static inline bool udp_valid(const struct inet *ip, bool checksum_good)
 {
 	if (ip->l4_len < UDP_LEN)
 		return false;
@@ -103,7 +103,7 @@ static bool udp_valid(const struct inet *ip, bool checksum_good)
 }
 
 // Whether the L4 header can be true, and the checksum is right where the whole packet is here.
-static bool l4_valid(const struct inet *ip, bool checksum_good)
+static inline bool l4_valid(const struct inet *ip, bool checksum_good)
 {
 	switch (ip->protocol) {
 	case IP_PROTOCOL_TCP:
@@ -130,8 +130,20 @@ static bool l4_valid(const struct inet *ip, bool checksum_good)
 	return !is_whole(ip) || checksum_good || inet_checksum_right(ip, ip->l4_len);
 }
 
+// Gives a tuple what ICMP has in place of ports; false when no session can have it.
+static bool add_icmp(struct session_tuple *tuple, const struct inet *ip)
+{
+	struct icmp_query query = icmp_query(ip);
+	uint16_t kind = query.request << SESSION_ICMP_REQUEST_SHIFT | ip->l4[1];
+
+	if (query.request == SESSION_ICMP_NO_REQUEST)
+		return false;
+	session_tuple_icmp(tuple, load_16(ip->l4 + 4), kind, query.answer);
+	return true;
+}
+
 // Builds the tuple, without its hash; false when no session can have it. The L4 header is there.
-static bool read_tuple(struct session_tuple *tuple, const struct inet *ip, uint16_t zone)
+static inline bool read_tuple(struct session_tuple *tuple, const struct inet *ip, uint16_t zone)
 {
 	struct session_endpoints ends = {
 		.source = ip->source,
@@ -141,19 +153,11 @@ static bool read_tuple(struct session_tuple *tuple, const struct inet *ip, uint1
 	};
 	uint64_t meta = session_meta(zone, ip->family, ip->protocol);
 
-	if (ip->family == 4)
+	if (likely(ip->family == 4))
 		session_tuple4(tuple, meta, &ends);
 	else
 		session_tuple6(tuple, meta, &ends);
-	if (!is_icmp(ip))
-		return true;
-	struct icmp_query query = icmp_query(ip);
-	uint16_t kind = query.request << SESSION_ICMP_REQUEST_SHIFT | ip->l4[1];
-
-	if (query.request == SESSION_ICMP_NO_REQUEST)
-		return false;
-	session_tuple_icmp(tuple, load_16(ip->l4 + 4), kind, query.answer);
-	return true;
+	return likely(!is_icmp(ip)) || add_icmp(tuple, ip);
 }
 
 // How much of the L4 header a tuple is read from.
@@ -179,7 +183,7 @@ static bool read_quoted_tuple(struct session_tuple *tuple, const struct inet *er
 
 // First pass, for one packet: the state if it is known already, else what is to be found out: NEW
 // (or of a session) or RELATED.
-static enum track_state read_packet(struct track_packet *p)
+static inline enum track_state read_packet(struct track_packet *p)
 {
 	const struct inet *ip = &p->ip;
 
@@ -199,7 +203,7 @@ static enum track_state read_packet(struct track_packet *p)
 
 // ---- judging ----------------------------------------------------------------------------------
 
-static bool flows_back(const struct session *s, const struct session_tuple *tuple)
+static inline bool flows_back(const struct session *s, const struct session_tuple *tuple)
 {
 	uint8_t flags = session_flags(s);
 
@@ -236,7 +240,8 @@ static enum session_timeout simple_timeout(const struct inet *ip)
 	return is_icmp(ip) ? SESSION_TIMEOUT_ICMP : SESSION_TIMEOUT_OTHER;
 }
 
-static void continue_simple(struct session *s, const struct inet *ip, bool replied, uint32_t now_s)
+static inline void continue_simple(
+	struct session *s, const struct inet *ip, bool replied, uint32_t now_s)
 {
 	if (!replied)
 		return;
@@ -270,7 +275,7 @@ static enum tcp_verdict continue_session(
 	return verdict;
 }
 
-static void judge_known(const struct tracker *tracker, struct track_packet *p, uint32_t id)
+static inline void judge_known(const struct tracker *tracker, struct track_packet *p, uint32_t id)
 {
 	struct session *s = session_get(tracker->sessions, id);
 	bool reply = flows_back(s, &p->tuple);
@@ -301,7 +306,7 @@ static bool can_begin(const struct inet *ip)
 }
 
 // Third pass, for one packet.
-static void judge(const struct tracker *tracker, struct track_packet *p)
+static inline void judge(const struct tracker *tracker, struct track_packet *p)
 {
 	uint32_t id = session_find(tracker->sessions, &p->tuple, p->slots, tracker->now_s);
 	bool is_quote = p->state == TRACK_RELATED;
@@ -321,7 +326,7 @@ static void judge(const struct tracker *tracker, struct track_packet *p)
 	}
 }
 
-static bool is_open(const struct track_packet *p)
+static inline bool is_open(const struct track_packet *p)
 {
 	return p->state == TRACK_NEW || p->state == TRACK_RELATED;
 }
@@ -336,6 +341,10 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 		p->session = 0;
 		p->reply = false;
 		p->state = read_packet(p);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct track_packet *p = &packets[i];
+
 		if (!is_open(p))
 			continue;
 		p->tuple.hash = session_hash(table, &p->tuple.key);
@@ -352,6 +361,26 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 		if (is_open(&packets[i]))
 			judge(tracker, &packets[i]);
 	}
+}
+
+void track_later(const struct tracker *tracker, struct track_packet *packet)
+{
+	const struct session_table *table = tracker->sessions;
+	struct session_tuple *tuple = &packet->tuple;
+	const struct inet *ip = &packet->ip;
+
+	packet->state = TRACK_INVALID;
+	packet->session = 0;
+	if (ip->l4_len < tuple_len(ip) || !read_tuple(tuple, ip, packet->zone))
+		return;
+	tuple->hash = session_hash(table, &tuple->key);
+	uint32_t id = session_lookup(table, tuple, tracker->now_s);
+
+	if (id == 0 || is_other_side(session_get(table, id), tuple, false))
+		return;
+	packet->session = id;
+	packet->reply = flows_back(session_get(table, id), tuple);
+	packet->state = TRACK_ESTABLISHED;
 }
 
 // ---- confirming -------------------------------------------------------------------------------

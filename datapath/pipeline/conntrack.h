@@ -52,6 +52,10 @@ struct track_packet {
 // Fills in the answers for a burst of packets.
 void track_lookup(const struct tracker *tracker, struct track_packet *packets, unsigned n);
 
+// The same for a later fragment whose packet->ip has been given the L4 header of its first one: it
+// changes no session, and is ESTABLISHED if there is one, else INVALID.
+void track_later(const struct tracker *tracker, struct track_packet *packet);
+
 // Makes the session of a packet that track_lookup() called NEW without one. It came in by the
 // attachment `in`; `owner` is the attachment whose quota pays: the filtered port that it came from,
 // else the one that it goes to. Sets packet->session; the caller's copy of the packet needs `ip`

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/headers.h"
 #include "tables/counters.h"
 
 #define INET_OK N_DROP_REASONS // no reason to drop it
@@ -53,7 +54,12 @@ void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t 
 bool inet_is_extension(uint8_t next);
 
 // Whether the L4 header of a protocol starts with a source and a destination port.
-bool inet_has_ports(uint8_t protocol);
+static inline bool inet_has_ports(uint8_t protocol)
+{
+	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
+	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP ||
+	       protocol == IP_PROTOCOL_UDPLITE;
+}
 
 // Whether the checksum of a whole TCP, UDP, ICMP or ICMPv6 packet is right, or was left to hardware
 // by a kernel (it is then the sum of the pseudo header). UDP may have none. The L4 header is there

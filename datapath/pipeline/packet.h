@@ -70,7 +70,7 @@ static inline uint16_t load_be16(const uint8_t *bytes)
 	return rte_be_to_cpu_16(value);
 }
 
-// 16 and 32 bits as they lie in memory.
+// 16, 32 and 64 bits as they lie in memory.
 static inline uint16_t load_16(const uint8_t *bytes)
 {
 	uint16_t value;
@@ -87,12 +87,17 @@ static inline uint32_t load_32(const uint8_t *bytes)
 	return value;
 }
 
-static inline uint64_t load_be64(const uint8_t *bytes)
+static inline uint64_t load_64(const uint8_t *bytes)
 {
 	uint64_t value;
 
 	memcpy(&value, bytes, sizeof(value));
-	return rte_be_to_cpu_64(value);
+	return value;
+}
+
+static inline uint64_t load_be64(const uint8_t *bytes)
+{
+	return rte_be_to_cpu_64(load_64(bytes));
 }
 
 // Fills in what an Ethernet header says; the frame has at least ETHERNET_LEN bytes.

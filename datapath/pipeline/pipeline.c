@@ -30,10 +30,18 @@ void pipeline_switch(struct worker_ctx *ctx, struct burst *burst)
 
 void pipeline_forward(struct worker_ctx *ctx, struct burst *burst)
 {
+	struct burst *routed = &ctx->routed[ctx->n_routers];
+
 	stage_forward(ctx, burst);
+	take_for_routers(ctx, burst);
 	stage_track(ctx, burst);
 	stage_flood(ctx, burst);
 	pipeline_send(ctx, burst);
+	if (unlikely(routed->n != 0)) {
+		ctx->n_routers++;
+		stage_route(ctx, routed); // and through forward again
+		ctx->n_routers--;
+	}
 }
 
 void pipeline_send(struct worker_ctx *ctx, struct burst *burst)
@@ -83,6 +91,20 @@ static bool come_in(struct worker_ctx *ctx, struct packet *p)
 	return true;
 }
 
+// A packet that has waited for its next hop comes to its router once more.
+static void come_to_router(struct worker_ctx *ctx, struct packet *p)
+{
+	struct burst *routed = &ctx->routed[0];
+	uint16_t by = p->out;
+
+	if (ctx->snapshot->attachments[by].kind != ATTACHMENT_ROUTER) {
+		drop(ctx, p, DROP_PORT_DOWN);
+	} else if (come_in(ctx, p)) {
+		p->out = by;
+		routed->packets[routed->n++] = *p;
+	}
+}
+
 static void inject(struct worker_ctx *ctx, const struct inject *inject)
 {
 	// 0, which is down, when the attachment went while the packet was on its way.
@@ -101,7 +123,9 @@ static void inject(struct worker_ctx *ctx, const struct inject *inject)
 
 	packet_read_ethernet(&p);
 	counter_add(&attachment_counters(ctx, p.care)->originated, 1);
-	if (!(attachment->flags & ATTACHMENT_INTERNAL))
+	if (inject->routed)
+		come_to_router(ctx, &p);
+	else if (!(attachment->flags & ATTACHMENT_INTERNAL))
 		ctx->side.packets[ctx->side.n++] = p;
 	else if (come_in(ctx, &p))
 		ctx->burst.packets[ctx->burst.n++] = p;
@@ -118,6 +142,11 @@ void pipeline_inject(struct worker_ctx *ctx)
 		inject(ctx, &injects[i]);
 	if (ctx->side.n != 0)
 		pipeline_send(ctx, &ctx->side);
+	if (ctx->routed[0].n != 0) {
+		ctx->n_routers = 1;
+		stage_route(ctx, &ctx->routed[0]);
+		ctx->n_routers = 0;
+	}
 	if (ctx->burst.n != 0)
 		pipeline_forward(ctx, &ctx->burst);
 }
@@ -153,6 +182,7 @@ struct worker_ctx *worker_ctx_new(struct tables *tables, unsigned index)
 	ctx->tables = tables;
 	ctx->fdb = tables->fdb;
 	ctx->counters = tables->counters[index];
+	ctx->rows = tables->rows[index];
 	ctx->rings = &tables->rings[index];
 	ctx->index = index;
 	ctx->ip_id_min = index * range;

@@ -17,7 +17,8 @@ static bool is_within_limits(struct worker_ctx *ctx, const struct packet *p, enu
 	       punt_limit_node(limits, class, ctx->now_ns);
 }
 
-void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
+void punt_with(struct worker_ctx *ctx, struct packet *p, enum punt_class class,
+	const struct punt_detail *detail)
 {
 	const struct attachment *to = &ctx->snapshot->attachments[p->out];
 	struct punt punt = {
@@ -27,6 +28,8 @@ void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
 		.local = to->flags & ATTACHMENT_INTERNAL ? p->out : 0,
 		.remote = p->remote,
 		.class = class,
+		.interface = detail->interface,
+		.icmp = detail->icmp,
 	};
 
 	if (!is_within_limits(ctx, p, class)) {
@@ -39,4 +42,11 @@ void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
 		attachment_counters(ctx, p->care)->consumed--;
 		drop(ctx, p, DROP_PUNT_FULL);
 	}
+}
+
+void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)
+{
+	static const struct punt_detail none;
+
+	punt_with(ctx, p, class, &none);
 }

@@ -102,14 +102,12 @@ static uint32_t stamped_row(struct worker_ctx *ctx, const struct packet *p,
 	return row;
 }
 
-struct verdict chain_end_verdict(struct worker_ctx *ctx, const struct packet *p,
+struct verdict rules_verdict(struct worker_ctx *ctx, const struct packet *p,
 	const struct filter *filter, const struct chain_end *end, const struct inet *ip)
 {
 	uint8_t state = filter->policy->stateless ? TRACK_NONE : p->track;
 	uint32_t row;
 
-	if (is_known_state(state))
-		return verdict_of(filter, end->related, ACCEPT);
 	if (state == TRACK_NEW && p->session != 0)
 		row = stamped_row(ctx, p, filter, end, ip);
 	else

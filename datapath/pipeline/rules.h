@@ -50,7 +50,7 @@ static inline bool is_stateful(const struct worker_ctx *ctx, uint16_t attachment
 // Row 0 is nobody's and takes what no row counts.
 static inline void count_row(struct worker_ctx *ctx, uint32_t row, uint16_t l3_len)
 {
-	struct row_counter *counter = &ctx->tables->rows[ctx->index][row];
+	struct row_counter *counter = &ctx->rows[row];
 
 	counter_add(&counter->packets, 1);
 	counter_add(&counter->bytes, l3_len);
@@ -167,6 +167,15 @@ static inline bool is_known_state(uint8_t state)
 	return state == TRACK_ESTABLISHED || state == TRACK_RELATED;
 }
 
-// E5 to E8, or I1 and I4 to I6.
-struct verdict chain_end_verdict(struct worker_ctx *ctx, const struct packet *p,
+// E6 to E8, or I4 to I6: the rules.
+struct verdict rules_verdict(struct worker_ctx *ctx, const struct packet *p,
 	const struct filter *filter, const struct chain_end *end, const struct inet *ip);
+
+// E5 to E8, or I1 and I4 to I6.
+static inline struct verdict chain_end_verdict(struct worker_ctx *ctx, const struct packet *p,
+	const struct filter *filter, const struct chain_end *end, const struct inet *ip)
+{
+	if (likely(is_known_state(p->track) && !filter->policy->stateless))
+		return verdict_of(filter, end->related, ACCEPT);
+	return rules_verdict(ctx, p, filter, end, ip);
+}

@@ -125,7 +125,7 @@ static struct verdict check_sender(
 
 // ---- from E3 on -------------------------------------------------------------------------------
 
-static struct verdict egress4(struct worker_ctx *ctx, const struct packet *p,
+static inline struct verdict egress4(struct worker_ctx *ctx, const struct packet *p,
 	const struct filter *filter, const struct inet *ip)
 {
 	static const struct chain_end end = {
@@ -166,11 +166,11 @@ static struct verdict egress6(struct worker_ctx *ctx, const struct packet *p,
 }
 
 // True: the packet goes on.
-static bool egress(struct worker_ctx *ctx, const struct packet *p, const struct filter *filter,
-	const struct inet *ip)
+static inline bool egress(struct worker_ctx *ctx, const struct packet *p,
+	const struct filter *filter, const struct inet *ip)
 {
 	struct verdict verdict =
-		ip->family == 4 ? egress4(ctx, p, filter, ip) : egress6(ctx, p, filter, ip);
+		likely(ip->family == 4) ? egress4(ctx, p, filter, ip) : egress6(ctx, p, filter, ip);
 
 	return apply(ctx, p, verdict, ip->l3_len);
 }
@@ -180,12 +180,16 @@ static bool egress(struct worker_ctx *ctx, const struct packet *p, const struct 
 // Drops who must not send this, and notes in ctx->tracked the packets whose states are needed.
 static uint16_t filter_senders(struct worker_ctx *ctx, struct burst *burst)
 {
+	const struct filter *filter = NULL;
 	struct packet *to = burst->packets;
+	uint16_t in = 0; // whose filter it is
 	uint16_t n = 0;
 
 	BURST_FOREACH (p, burst) {
-		const struct filter *filter = filter_of(ctx, p->in);
-
+		if (unlikely(p->in != in)) {
+			in = p->in;
+			filter = filter_of(ctx, in);
+		}
 		if (filter != NULL) {
 			const struct inet *ip = &ctx->tracked[n].ip;
 			struct verdict verdict = check_sender(ctx, p, filter, n);

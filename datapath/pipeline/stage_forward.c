@@ -47,9 +47,12 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 		p->out = location;
 	}
 	// An entry may outlive for a moment what it points to.
+	const struct attachment *out = &ctx->snapshot->attachments[p->out];
+
 	if (unlikely(p->out == 0 || p->out >= ctx->snapshot->n_attachments ||
-		     ctx->snapshot->attachments[p->out].network != p->network))
+		     out->network != p->network))
 		return forward_unknown(ctx, p);
+	ctx->n_routed += out->kind == ATTACHMENT_ROUTER;
 	return true;
 }
 
@@ -58,6 +61,7 @@ void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 	struct packet *to = burst->packets;
 
 	ctx->n_flood = 0;
+	ctx->n_routed = 0;
 	BURST_FOREACH (p, burst) {
 		if (likely(forward(ctx, p)))
 			to = burst_keep(to, p);

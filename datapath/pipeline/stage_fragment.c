@@ -23,7 +23,7 @@ static inline bool may_be_fragment(const struct worker_ctx *ctx, const struct pa
 {
 	uint16_t ethertype;
 
-	if (!(ctx->snapshot->networks[p->network].flags & NETWORK_FILTERED))
+	if (!(ctx->snapshot->networks[p->network].flags & (NETWORK_FILTERED | NETWORK_TRANSLATED)))
 		return false;
 	uint16_t l3 = packet_l3(p, &ethertype);
 	const uint8_t *ip = p->frame + l3;
@@ -31,6 +31,20 @@ static inline bool may_be_fragment(const struct worker_ctx *ctx, const struct pa
 	if (ethertype == ETHER_TYPE_IPV4)
 		return p->len >= l3 + IP4_LEN && (load_16(ip + 6) & IPV4_IS_FRAGMENT);
 	return ethertype == ETHER_TYPE_IPV6 && p->len >= l3 + IP6_LEN && inet_is_extension(ip[6]);
+}
+
+// Without filters, only what goes to a router matters.
+static bool concerns(const struct worker_ctx *ctx, const struct packet *p)
+{
+	const struct snapshot *s = ctx->snapshot;
+	uint32_t *seen_s;
+
+	if (s->networks[p->network].flags & NETWORK_FILTERED)
+		return true;
+	uint16_t location = fdb_location(
+		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
+
+	return location < s->n_attachments && s->attachments[location].kind == ATTACHMENT_ROUTER;
 }
 
 // What the first fragment must have, so that all rules and states can be decided.
@@ -245,7 +259,7 @@ static void sort_out(struct worker_ctx *ctx, struct burst *burst)
 	memcpy(ctx->arrived.packets, burst->packets, burst->n * sizeof(burst->packets[0]));
 	burst->n = 0;
 	BURST_FOREACH (p, &ctx->arrived) {
-		if (may_be_fragment(ctx, p))
+		if (may_be_fragment(ctx, p) && concerns(ctx, p))
 			take_fragment(ctx, burst, p);
 		else
 			push(ctx, burst, p);
@@ -254,7 +268,7 @@ static void sort_out(struct worker_ctx *ctx, struct burst *burst)
 
 void stage_fragment(struct worker_ctx *ctx, struct burst *burst)
 {
-	if (!any_filters(ctx))
+	if (!any_filters(ctx) && ctx->snapshot->n_routers <= 1)
 		return;
 	BURST_FOREACH (p, burst) {
 		if (unlikely(may_be_fragment(ctx, p))) {

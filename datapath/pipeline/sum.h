@@ -19,6 +19,12 @@ static inline uint16_t sum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
+// Whether a sum folds to 0xffff: all multiples of it do, but for 0.
+static inline bool sum_is_right(uint64_t sum)
+{
+	return sum != 0 && sum % 0xffff == 0;
+}
+
 // Sum of `n_words` 32-bit words; for headers.
 static inline uint64_t sum_words(const uint8_t *bytes, unsigned n_words)
 {
@@ -27,6 +33,13 @@ static inline uint64_t sum_words(const uint8_t *bytes, unsigned n_words)
 	for (unsigned i = 0; i < n_words; i++)
 		sum += load_32(bytes + 4 * i);
 	return sum;
+}
+
+// Sum of 64-bit words with the carry added again, so that it keeps what it is modulo 0xffff.
+static inline uint64_t sum_add(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word);
 }
 
 // Sum of any bytes at an even offset; for payload.

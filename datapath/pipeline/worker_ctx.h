@@ -8,10 +8,12 @@
 
 #include "pipeline/burst.h"
 #include "pipeline/conntrack.h"
+#include "pipeline/routing.h"
 #include "tables/device.h"
 #include "tables/tables.h"
 
 #define LEARN_FILTER_SIZE 1024
+#define MAX_ROUTER_HOPS	  8 // routers of this node that a packet may go through in one burst
 
 // A source that was posted to control a moment ago.
 struct recent_learn {
@@ -47,6 +49,8 @@ struct worker_ctx {
 	rte_be32_t last_vtep;
 
 	uint16_t n_flood;   // packets of the burst in forward that go to many
+	uint16_t n_routed;  // and that go to a router
+	uint16_t n_routers; // that the burst in forward has gone through
 	uint16_t n_tunnel;  // packets of the burst in output that go to a VTEP
 	uint16_t ip_id;	    // identification of the next outer header
 	uint16_t ip_id_min; // this worker's range
@@ -55,6 +59,7 @@ struct worker_ctx {
 	struct tables *tables;
 	struct fdb *fdb;
 	struct counters *counters;
+	struct row_counter *rows; // of filters
 	struct worker_rings *rings;
 	unsigned index;
 
@@ -64,6 +69,9 @@ struct worker_ctx {
 	struct fragment_verdict fragments[BURST_SIZE + 1]; // by packet.fragment
 	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst
 	uint16_t tracked_at[BURST_SIZE];	 // and their places in it
+	struct burst routed[MAX_ROUTER_HOPS];	 // by how many routers they have gone through
+	struct burst split[MAX_ROUTER_HOPS];	 // the same, in fragments
+	struct routing routing[BURST_SIZE];	 // route: packets of the burst
 	uint16_t n_waiting;			 // devices that got packets in this round
 	uint16_t waiting[MAX_DEVICES];
 	struct recent_learn recent[LEARN_FILTER_SIZE];
@@ -124,3 +132,15 @@ struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf
 // Hands a settled packet to control, or drops it. `out` is the internal port that it is for, if it
 // is for one.
 void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class);
+
+// What the slow path needs to know of a router's packet, see struct punt.
+struct punt_detail {
+	uint16_t interface;
+	union {
+		rte_be32_t next_hop;
+		uint32_t icmp;
+	};
+};
+
+void punt_with(struct worker_ctx *ctx, struct packet *p, enum punt_class class,
+	const struct punt_detail *detail);

@@ -382,7 +382,7 @@ static void write_options(struct reply *reply)
 	for (size_t i = 0; host != NULL && i < host->n_extras; i++) {
 		const struct dhcp_extra *extra = &host->extras[i];
 
-		if (!in_table(extra->code) && !is_fixed(extra->code) &&
+		if (extra->len != 0 && !in_table(extra->code) && !is_fixed(extra->code) &&
 			(extra->forced || dhcp_wants(&reply->exchange->dhcp, extra->code)))
 			put(reply, extra->code, WEIGHT_DROP, extra->value, extra->len);
 	}

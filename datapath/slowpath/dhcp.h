@@ -49,7 +49,9 @@ struct dhcp_service {
 	size_t n_subnets;
 };
 
-// An option of a port that overrides what the subnet gives, or adds to it.
+// An option of a port that overrides what the subnet gives, or adds to it; without a value, it
+// keeps the option from being sent. Codes that the exchange itself is made of (50 to 57) have no
+// effect.
 struct dhcp_extra {
 	uint8_t code;
 	bool forced; // sent whether the client asks for it or not

@@ -14,6 +14,8 @@
 //   service_ip.c  the IPv4 host stack of service ports: ping, names, refusals
 //   service_dhcp.c  from a client's frame to the answer of the responder
 //   announce.c    own addresses: announcements, conflicts
+//   router.c      ICMP errors of routers, what is for themselves
+//   router_neighbour.c  their next hops, packets that wait for them
 //   metadata.c    frames between service ports and the backends of the metadata service
 //   icmp_limit.c  how many ICMP errors may be sent
 
@@ -89,6 +91,39 @@ struct membership {
 	int handle;	    // of kernel_join(), while the kernel is the member
 };
 
+enum router_hop_state {
+	ROUTER_HOP_INCOMPLETE, // broadcast requests are out
+	ROUTER_HOP_REACHABLE,
+	ROUTER_HOP_STALE, // usable, to be verified when it is used
+	ROUTER_HOP_DELAY, // used, to be verified soon
+	ROUTER_HOP_PROBE, // usable, unicast requests are out
+};
+
+// A packet that waits for the MAC of a router's neighbour.
+struct router_held {
+	STAILQ_ENTRY(router_held) link;
+	struct punt punt;
+};
+
+LIST_HEAD(router_hop_list, router_hop);
+
+// A neighbour of a router.
+struct router_hop {
+	LIST_ENTRY(router_hop) chain;
+	STAILQ_HEAD(, router_held) held; // oldest first
+	uint16_t interface;		 // attachment
+	uint16_t n_held;
+	uint32_t address; // network order
+	enum router_hop_state state;
+	uint32_t stale_s;     // STALE: since when
+	uint64_t mac;	      // in all states but INCOMPLETE
+	uint64_t deadline_ns; // of the state; UINT64_MAX: none
+	uint64_t used_ns;     // when it was made; workers note later uses
+	uint8_t n_sent;	      // requests in this state
+};
+
+#define ROUTER_HOP_BUCKETS 4096 // of the hash
+
 // Control's side of one struct remote.
 struct vtep {
 	LIST_ENTRY(vtep) link;	    // in next_hop->vteps, slowpath->groups or slowpath->unrouted
@@ -159,10 +194,11 @@ struct own_address {
 	uint64_t defend_ns;		  // no defence before
 };
 
-// The MAC that a client of the metadata service has asked from.
+// How a client of a metadata backend is reached: as it has asked last.
 struct metadata_client {
-	uint16_t network;
-	uint32_t address; // network order
+	const struct device *device; // of the backend, only compared
+	uint32_t address;	     // network order
+	uint16_t attachment;	     // of the port that it asked
 	uint64_t mac;
 };
 
@@ -171,9 +207,8 @@ struct metadata_client {
 
 // Control's end of a device to a metadata backend.
 struct metadata_backend {
-	uint16_t attachment;
-	const struct internal_port *port; // in the services in force
 	struct device *device;
+	uint16_t attachment;	  // of one of the ports that it serves: what dies counts there
 	uint64_t mac;		  // 0: not known yet
 	uint64_t ask_ns;	  // no ARP request before
 	struct rte_mbuf *waiting; // for the MAC; NULL: none
@@ -210,6 +245,10 @@ struct slowpath {
 	unsigned held_max;
 	uint64_t neighbour_scan_ns;
 
+	struct router_hop_list hops[ROUTER_HOP_BUCKETS]; // neighbours of routers
+	uint16_t n_hops[MAX_ATTACHMENTS];
+	uint64_t hop_scan_ns;
+
 	unsigned next_worker; // whose rings are drained first
 
 	uint8_t n_announcements; // rounds still to send
@@ -227,7 +266,7 @@ struct slowpath {
 	struct own_address *own; // sorted by attachment, then address
 	size_t n_own;
 	uint64_t announce_scan_ns;	   // next announcement; UINT64_MAX: none
-	struct metadata_backend *backends; // sorted by attachment
+	struct metadata_backend *backends; // sorted by device
 	size_t n_backends;
 	struct metadata_client metadata_clients[METADATA_CLIENTS]; // a newer one takes the place
 	uint64_t icmp_full_ns[MAX_ATTACHMENTS]; // when an own port has its credit of ICMP errors
@@ -371,6 +410,28 @@ bool metadata_poll(struct slowpath *s);
 // Whether the port may send one more ICMP error to the address (1000/s of a port, burst 50; 1/s of
 // a destination, burst 6). Counts it.
 bool icmp_limit_pass(struct slowpath *s, uint16_t attachment, uint32_t destination);
+
+// ---- router.c ---------------------------------------------------------------------------------
+
+// A packet that ends at a router, whose sender is to be told. Returns the reason it dies for; it
+// stays the caller's.
+enum drop_reason router_error(struct slowpath *s, const struct punt *punt, struct frame *f);
+// Whether the address is one of the router's that the port belongs to, on whatever network.
+bool router_has_address(
+	const struct slowpath *s, const struct internal_port *port, uint32_t address);
+// A packet whose next hop does not answer. Takes it.
+void router_unreachable(struct slowpath *s, const struct punt *punt);
+
+// ---- router_neighbour.c -----------------------------------------------------------------------
+
+// A packet whose next hop has no MAC yet. Takes it.
+void router_unresolved(struct slowpath *s, const struct punt *punt);
+// What an ARP packet that a router's port got says of its sender, who is a station.
+void router_heard(struct slowpath *s, const struct internal_port *port, const struct arp *arp);
+// Neighbours of ports that are gone go, too.
+void router_follow(struct slowpath *s);
+void router_poll(struct slowpath *s);
+void router_clear(struct slowpath *s); // forgets all
 
 // ---- membership.c -----------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ void slowpath_set_services(struct slowpath *s, struct services *services)
 	s->services = services;
 	announce_follow(s);
 	metadata_follow(s);
+	router_follow(s);
 	service_leases_follow(s);
 	services_free(old);
 }

@@ -57,6 +57,8 @@ enum drop_reason service_arp(struct slowpath *s, const struct frame *f)
 			address_conflict(s, claimed->internal, &sender, arp.sender_mac);
 		return NO_DROP;
 	}
+	if (f->port != NULL && f->port->kind != INTERNAL_SERVICE)
+		router_heard(s, f->port, &arp);
 	if (arp.op != ARP_REQUEST || owner == NULL)
 		return NO_DROP;
 	if (owner->internal != NULL) {

@@ -153,13 +153,18 @@ static bool is_dhcp(const struct frame *f)
 }
 
 // A packet for one address of the port, from a station that can be answered.
-static bool is_answerable(const struct frame *f)
+static bool is_answerable(const struct slowpath *s, const struct frame *f)
 {
 	struct ip_addr to = ip_from_v4(f->ip.destination);
 	const struct service_owner *owner = service_owner_of(f->network, &to);
 
-	return owner != NULL && owner->internal == f->port && f->destination == f->port->mac &&
-	       mac_is_station(f->source) && ipv4_is_host(f->ip.source) && !f->ip.fragment;
+	bool is_own = (owner != NULL && owner->internal == f->port) ||
+		      router_has_address(s, f->port, f->ip.destination) ||
+		      (f->port->kind == INTERNAL_ROUTER && f->port->metadata != NULL &&
+			      f->ip.destination == METADATA_ADDRESS);
+
+	return is_own && f->destination == f->port->mac && mac_is_station(f->source) &&
+	       ipv4_is_host(f->ip.source) && !f->ip.fragment;
 }
 
 enum drop_reason service_ipv4(struct slowpath *s, struct frame *f)
@@ -170,7 +175,7 @@ enum drop_reason service_ipv4(struct slowpath *s, struct frame *f)
 		return error == -EBADMSG ? DROP_IP4_CSUM : DROP_IP4_MALFORMED;
 	if (is_dhcp(f) && f->network->dhcp != NULL && f->port->kind == INTERNAL_SERVICE)
 		return service_dhcp(s, f);
-	if (!is_answerable(f))
+	if (!is_answerable(s, f))
 		return DROP_SERVICE_OTHER;
 	switch (f->ip.protocol) {
 	case IP_PROTOCOL_ICMP:

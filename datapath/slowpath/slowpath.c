@@ -51,6 +51,8 @@ struct slowpath *slowpath_new(struct tables *tables)
 	LIST_INIT(&s->unrouted);
 	for (unsigned i = 0; i < NEIGHBOUR_BUCKETS; i++)
 		LIST_INIT(&s->neighbours[i]);
+	for (unsigned i = 0; i < ROUTER_HOP_BUCKETS; i++)
+		LIST_INIT(&s->hops[i]);
 	return s;
 }
 
@@ -59,6 +61,7 @@ void slowpath_free(struct slowpath *s)
 	if (s == NULL)
 		return;
 	neighbours_clear(s);
+	router_clear(s);
 	for (unsigned id = 0; id < MAX_REMOTES; id++)
 		if (s->vteps[id] != NULL)
 			vtep_remove(s, s->vteps[id]);
@@ -273,7 +276,10 @@ static void punt_handle(struct slowpath *s, struct punt *punt)
 	struct frame f;
 
 	if (punt->class == PUNT_UNRESOLVED) {
-		neighbour_packet(s, punt);
+		if (punt->interface != 0)
+			router_unresolved(s, punt);
+		else
+			neighbour_packet(s, punt);
 		return;
 	}
 	bool underlay = punt->class == PUNT_ARP || punt->class == PUNT_UNDERLAY;
@@ -281,6 +287,8 @@ static void punt_handle(struct slowpath *s, struct punt *punt)
 		reason = underlay ? DROP_UNDERLAY_OTHER : DROP_SERVICE_OTHER;
 	else if (underlay)
 		reason = host_receive(s, &f);
+	else if (punt->class == PUNT_ICMP_ERROR)
+		reason = router_error(s, punt, &f);
 	else
 		reason = service_receive(s, punt, &f);
 	if (reason == NO_DROP)
@@ -348,6 +356,7 @@ bool slowpath_poll(struct slowpath *s, uint64_t now_ns)
 	more |= learn_poll(s, LEARN_BUDGET);
 	more |= kernel_poll(s);
 	neighbour_poll(s);
+	router_poll(s);
 	vtep_poll(s);
 	host_poll(s);
 	membership_poll(s);

@@ -97,3 +97,15 @@ struct remote_state {
 
 void slowpath_remotes(
 	struct slowpath *slowpath, void (*visit)(const struct remote_state *, void *), void *arg);
+
+// What `neighbour.list` shows of one neighbour of a router.
+struct router_neighbour_state {
+	uint16_t attachment; // interface
+	uint32_t address_be;
+	uint64_t mac;	   // 0: not resolved
+	const char *state; // "incomplete", "reachable", "stale", "delay", "probe"
+	uint32_t n_held;   // packets waiting for resolution
+};
+
+void slowpath_router_neighbours(struct slowpath *slowpath,
+	void (*visit)(const struct router_neighbour_state *, void *), void *arg);

@@ -116,25 +116,43 @@ static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
 	return slot;
 }
 
+// Whether a slot has this key. *value gets what it has, 0: nothing that holds; *seen_s where its
+// time of last sight is kept.
+static inline bool fdb_read_slot(const struct fdb *fdb, struct fdb_bucket *bucket, uint64_t key,
+	uint32_t *value, uint32_t **seen_s)
+{
+	unsigned slot = fdb_slot(bucket, key);
+
+	// Acquire: the value read next is not older than the key.
+	if (__atomic_load_n(&bucket->key[slot], __ATOMIC_ACQUIRE) != key)
+		return false;
+	*value = __atomic_load_n(&bucket->value[slot], __ATOMIC_RELAXED);
+	*seen_s = &bucket->seen_s[slot];
+	if (fdb_generation(*value) !=
+		__atomic_load_n(&fdb->generation[fdb_location(*value)], __ATOMIC_RELAXED))
+		*value = 0;
+	return true;
+}
+
+static inline bool fdb_overflows(const struct fdb_bucket *bucket)
+{
+	return __atomic_load_n(&bucket->value[0], __ATOMIC_RELAXED) & FDB_OVERFLOW;
+}
+
 // The value of a key, 0: none. *seen_s gets where its time of last sight is kept.
 static inline uint32_t fdb_lookup(const struct fdb *fdb, const struct fdb_table *table,
 	uint64_t key, uint32_t hash, uint32_t **seen_s)
 {
-	for (unsigned probe = 0; probe < FDB_PROBES; probe++) {
-		struct fdb_bucket *bucket = &table->buckets[(hash + probe) & table->mask];
-		unsigned slot = fdb_slot(bucket, key);
+	struct fdb_bucket *bucket = &table->buckets[hash & table->mask];
+	uint32_t value;
 
-		// Acquire: the value read next is not older than the key.
-		if (__atomic_load_n(&bucket->key[slot], __ATOMIC_ACQUIRE) == key) {
-			uint32_t value = __atomic_load_n(&bucket->value[slot], __ATOMIC_RELAXED);
-			uint16_t current = __atomic_load_n(
-				&fdb->generation[fdb_location(value)], __ATOMIC_RELAXED);
-
-			*seen_s = &bucket->seen_s[slot];
-			return fdb_generation(value) == current ? value & ~FDB_OVERFLOW : 0;
-		}
-		if (!(__atomic_load_n(&bucket->value[0], __ATOMIC_RELAXED) & FDB_OVERFLOW))
-			break;
+	// Nearly all keys are in their first bucket.
+	if (__builtin_expect(fdb_read_slot(fdb, bucket, key, &value, seen_s), true))
+		return value & ~FDB_OVERFLOW;
+	for (unsigned probe = 1; probe < FDB_PROBES && fdb_overflows(bucket); probe++) {
+		bucket = &table->buckets[(hash + probe) & table->mask];
+		if (fdb_read_slot(fdb, bucket, key, &value, seen_s))
+			return value & ~FDB_OVERFLOW;
 	}
 	return 0;
 }

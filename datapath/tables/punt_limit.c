@@ -15,6 +15,7 @@ static const struct rate node_rates[N_PUNT_CLASSES] = {
 	[PUNT_UNRESOLVED] = {5000, 500},
 	[PUNT_DHCP] = {1000, 100},
 	[PUNT_ARP_OWN] = {5000, 500},
+	[PUNT_ICMP_ERROR] = {10000, 1000},
 	[PUNT_LOCAL] = {10000, 1000},
 };
 
@@ -22,6 +23,7 @@ static const struct rate port_rates[N_PUNT_CLASSES] = {
 	[PUNT_UNRESOLVED] = {100, 200},
 	[PUNT_DHCP] = {10, 20},
 	[PUNT_ARP_OWN] = {50, 100},
+	[PUNT_ICMP_ERROR] = {1000, 1000},
 	[PUNT_LOCAL] = {500, 1000},
 };
 

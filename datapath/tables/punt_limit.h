@@ -20,6 +20,7 @@ enum punt_class {
 	PUNT_UNRESOLVED, // the next hop has no MAC yet
 	PUNT_DHCP,	 // and DHCPv6
 	PUNT_ARP_OWN,	 // ARP and neighbour discovery on a network, that weft answers
+	PUNT_ICMP_ERROR, // a router must tell its sender of a packet's end
 	PUNT_LOCAL,	 // whatever else an internal port gets: ping, DNS, metadata
 	N_PUNT_CLASSES
 };

@@ -13,6 +13,7 @@
 #include "tables/address.h"
 #include "tables/filter.h"
 #include "tables/limits.h"
+#include "tables/router.h"
 
 enum attachment_kind {
 	ATTACHMENT_NONE,
@@ -45,7 +46,8 @@ struct attachment {
 	uint8_t reserved0;
 	uint32_t fdb_limit; // learned entries behind it, 0: no own limit
 	uint16_t filter;    // index in snapshot->filters; 0: not filtered
-	uint8_t reserved[6];
+	uint16_t router;    // ATTACHMENT_ROUTER: index in snapshot->routers
+	uint8_t reserved[4];
 };
 
 _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line");
@@ -57,6 +59,7 @@ _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line
 #define NETWORK_FILTERED	      0x10 // has a filtered port: fragments are put in order here
 #define NETWORK_INTERNAL	      0x20 // weft may want what is flooded here
 #define NETWORK_ARP_RESPONDER	      0x40 // answers local ports for others
+#define NETWORK_TRANSLATED	      0x80 // has a router with a gateway: the same for what goes to it
 
 struct network {
 	uint16_t domain; // FDB domain; changes when the network is flushed
@@ -133,6 +136,8 @@ struct snapshot {
 	uint16_t n_filters;    // highest index + 1; 1: no port is filtered
 	uint32_t filter_epoch; // grows with each commit that may change a verdict; never 0
 	const struct filter *filters;
+	uint16_t n_routers; // highest index + 1; 1: there are none
+	const struct router *routers;
 	uint32_t vni_mask; // number of slots - 1
 	struct vni_slot *vnis;
 	struct address_table addresses;

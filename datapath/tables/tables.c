@@ -53,9 +53,11 @@ struct tables *tables_new(unsigned n_workers, struct rte_mempool *pool)
 	tables->remotes = remote_table_new(tables->rcu);
 	tables->sessions = session_table_new(tables->rcu, n_workers);
 	tables->fragments = fragment_table_new();
+	tables->neighbours = neighbour_table_new(tables->rcu);
 	tables->punt_limits = table_alloc(sizeof(*tables->punt_limits));
 	if (tables->fdb == NULL || tables->remotes == NULL || tables->sessions == NULL ||
-		tables->fragments == NULL || tables->punt_limits == NULL)
+		tables->fragments == NULL || tables->neighbours == NULL ||
+		tables->punt_limits == NULL)
 		goto fail;
 	for (unsigned i = 0; i <= n_workers; i++) {
 		tables->counters[i] = counters_new();
@@ -103,6 +105,7 @@ void tables_free(struct tables *tables)
 	if (tables->rcu != NULL)
 		rcu_barrier(tables->rcu);
 	table_free(tables->punt_limits, sizeof(*tables->punt_limits));
+	neighbour_table_free(tables->neighbours);
 	fragment_table_free(tables->fragments);
 	session_table_free(tables->sessions);
 	remote_table_free(tables->remotes);

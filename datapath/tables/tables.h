@@ -12,6 +12,7 @@
 #include "tables/counters.h"
 #include "tables/fdb.h"
 #include "tables/fragment.h"
+#include "tables/neighbour.h"
 #include "tables/punt_limit.h"
 #include "tables/remote.h"
 #include "tables/session.h"
@@ -23,10 +24,20 @@ struct punt {
 	uint16_t attachment; // it came in by; of the underlay's own classes: the uplink
 	uint16_t network;    // of that attachment
 	uint16_t local;	     // internal port that it is for, 0: none
-	uint16_t remote;     // PUNT_UNRESOLVED
-	uint32_t class;	     // enum punt_class
-	uint32_t reserved;
+	uint16_t remote;     // PUNT_UNRESOLVED of a tunnel, 0: of a router
+	uint16_t class;	     // enum punt_class
+	// Of a router that `local` belongs to; the packet is as it came.
+	uint16_t interface; // PUNT_UNRESOLVED: that it leaves by
+	union {
+		rte_be32_t next_hop; // PUNT_UNRESOLVED
+		uint32_t icmp;	     // PUNT_ICMP_ERROR: type, code and MTU: punt_icmp()
+	};
 };
+
+static inline uint32_t punt_icmp(uint8_t type, uint8_t code, uint16_t mtu)
+{
+	return (uint32_t)type << 24 | (uint32_t)code << 16 | mtu;
+}
 
 // A packet on its way from control to a worker. Element of worker_rings.injects.
 //
@@ -37,7 +48,8 @@ struct inject {
 	struct rte_mbuf *mbuf;
 	uint16_t attachment;
 	uint16_t remote; // for ATTACHMENT_TUNNEL
-	uint32_t reserved;
+	uint16_t routed; // it comes to the router that `attachment` belongs to, as if received by it
+	uint16_t reserved;
 };
 
 // A source MAC that is new, moved, or behind an unknown VTEP. Element of worker_rings.learns.
@@ -65,6 +77,7 @@ struct tables {
 	struct remote_table *remotes;
 	struct session_table *sessions;
 	struct fragment_table *fragments;
+	struct neighbour_table *neighbours; // of routers
 	struct punt_limits *punt_limits;
 	struct rte_mempool *pool; // packets that weft makes: copies, answers
 	unsigned n_workers;

@@ -12,12 +12,37 @@
 #include "base/problem.h"
 #include "model/model.h"
 
+// Who holds a MAC or an address on a network.
+enum holder_kind {
+	HOLDER_PORT,
+	HOLDER_SERVICE,
+	HOLDER_INTERFACE,
+	HOLDER_GATEWAY,
+	HOLDER_FLOATING,
+};
+
+struct holder {
+	enum holder_kind kind;
+	const char *name; // of the port, subnet, router or floating IP
+	size_t index;	  // of the address or interface
+	const char *network;
+	const struct mac *mac;
+	const struct ip_addr *ip; // NULL: the MAC is meant
+	bool in_force;		  // the old model has it: the other one is to blame
+};
+
+struct holders {
+	struct holder *list; // sorted by network and value
+	size_t n;
+};
+
 struct check {
 	const struct model *model;
 	const struct model *old; // in force, NULL: none
 	struct problems *problems;
 	size_t n_earlier;    // problems that decoding found
 	struct arena *arena; // paths and sentences, gone with the check
+	struct holders macs; // from check_holders
 };
 
 // Adds a problem, unless decoding has already reported one at this path, inside it, or around it:
@@ -29,12 +54,36 @@ __attribute__((format(printf, 4, 5))) void check_report(
 #define PATH(check, ...) arena_printf((check)->arena, __VA_ARGS__)
 
 void check_networks(struct check *check);
+void check_subnets(struct check *check);
 void check_ports(struct check *check);
+void check_routers(struct check *check);
+void check_floating_ips(struct check *check);
+// No MAC and no address of a network is held twice.
+void check_holders(struct check *check);
 // Security groups, and what ports have to do with them: their groups and allowed pairs.
 void check_security(struct check *check);
 void check_fdb(struct check *check);
 // One device serves one uplink or port.
 void check_devices(struct check *check);
+
+// Who on this node holds the MAC on the network, in words; NULL: nobody. After check_holders().
+const char *mac_holder(struct check *check, const char *network, const struct mac *mac);
+
+// Checks the name of the network that `user` ("router r1") is on; N16 when it is being deleted.
+void check_network_name(
+	struct check *check, const char *network, const char *user, const char *path);
+
+// P3: checks an address that something on the network has.
+void check_address(
+	struct check *check, const char *network, const struct ip_addr *ip, const char *path);
+
+// Labels of letters, digits and hyphens with dots between them.
+bool dns_name_valid(const char *name);
+
+// The interface of a router on a subnet, NULL: none; whether that is the gateway of the subnet.
+const struct router_interface *router_interface_on(
+	const struct router_config *router, const char *subnet);
+bool router_holds_gateway(const struct router_config *router, const struct subnet_config *subnet);
 
 // Checks the address of a tunnel endpoint other than this node.
 void check_remote(struct check *check, const struct ip_addr *remote, const char *path);

@@ -100,16 +100,6 @@ size_t port_count_v4(const struct port_config *port)
 	return n;
 }
 
-// The interface of a router on a subnet, NULL: none.
-static const struct router_interface *interface_on(
-	const struct router_config *router, const struct subnet_config *subnet)
-{
-	for (size_t i = 0; i < router->n_interfaces; i++)
-		if (text_compare(router->interfaces[i].subnet, subnet->name) == 0)
-			return &router->interfaces[i];
-	return NULL;
-}
-
 // F3: the router that joins a subnet to an external network, rather the one that is the gateway.
 static const char *joining_router(
 	const struct model *model, const struct subnet_config *subnet, const char *network)
@@ -118,11 +108,11 @@ static const char *joining_router(
 
 	for (size_t i = 0; i < model->n_routers; i++) {
 		const struct router_config *router = &model->routers[i];
-		const struct router_interface *interface = interface_on(router, subnet);
 
-		if (interface == NULL || text_compare(router->gateway.network, network) != 0)
+		if (router_interface_on(router, subnet->name) == NULL ||
+			text_compare(router->gateway.network, network) != 0)
 			continue;
-		if (ip_equal(&interface->address, &subnet->gateway))
+		if (router_holds_gateway(router, subnet))
 			return router->name;
 		if (name == NULL)
 			name = router->name;

@@ -381,6 +381,7 @@ static const struct object_def network_def = {
 	.n_fields = ARRAY_SIZE(network_fields),
 	.name_form = "NAME",
 	.model_offset = offsetof(struct model, networks),
+	.owns = "subnets",
 	.present_offset = -1,
 	.help = "one layer-2 broadcast domain",
 };

@@ -89,6 +89,11 @@ struct object_def {
 	ptrdiff_t present_offset; // single: of a bool that says whether it was given, -1: none
 	// Fills in what the name stands for, -EINVAL when it has not the form; NULL: any name.
 	int (*name_parse)(void *object, const char *name, struct arena *arena);
+	// For deleting one by name: a list that must be empty, and the problem if it is not; the
+	// kind (by key) whose objects of this one go with it. NULL: none.
+	const char *busy_key;
+	enum error_symbol busy;
+	const char *owns;
 	const char *help; // one line
 };
 

@@ -83,6 +83,8 @@ const struct object_def router_def = {
 	.n_fields = ARRAY_SIZE(router_fields),
 	.name_form = "NAME",
 	.model_offset = offsetof(struct model, routers),
+	.busy_key = "interfaces",
+	.busy = E_RTR_IN_USE,
 	.present_offset = -1,
 	.help = "what routes between subnets and translates addresses",
 };

@@ -86,13 +86,8 @@ const struct router_config *model_port_router(const struct model *model, const c
 
 bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet)
 {
-	for (size_t i = 0; ip_is_set(&subnet->gateway) && i < model->n_routers; i++) {
-		const struct router_config *router = &model->routers[i];
-
-		for (size_t j = 0; j < router->n_interfaces; j++)
-			if (text_compare(router->interfaces[j].subnet, subnet->name) == 0 &&
-				ip_equal(&router->interfaces[j].address, &subnet->gateway))
-				return true;
-	}
+	for (size_t i = 0; i < model->n_routers; i++)
+		if (router_holds_gateway(&model->routers[i], subnet))
+			return true;
 	return false;
 }

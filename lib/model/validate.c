@@ -227,7 +227,11 @@ void model_validate(const struct model *model, const struct model *old, struct p
 	check_uplinks(&check);
 	check_tunnel(&check);
 	check_networks(&check);
+	check_subnets(&check);
 	check_ports(&check);
+	check_routers(&check);
+	check_floating_ips(&check);
+	check_holders(&check);
 	check_security(&check);
 	check_devices(&check);
 	check_fdb(&check);

@@ -1,41 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rules of static FDB entries.
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/check.h"
 
-// Ports by network and MAC, for looking up who owns a MAC.
-static int compare_owner(const void *a, const void *b)
+static void check_mac(struct check *check, const struct fdb_config *fdb)
 {
-	const struct port_config *const *x = a, *const *y = b;
-	int order = text_compare((*x)->network, (*y)->network);
-
-	return order != 0 ? order : memcmp(&(*x)->mac, &(*y)->mac, sizeof((*x)->mac));
-}
-
-struct owners {
-	const struct port_config **ports;
-	size_t n;
-};
-
-static struct owners owners_of(struct check *check)
-{
-	struct owners owners = {.n = check->model->n_ports};
-
-	owners.ports = arena_alloc(check->arena, owners.n * sizeof(struct port_config *));
-	for (size_t i = 0; i < owners.n; i++)
-		owners.ports[i] = &check->model->ports[i];
-	qsort(owners.ports, owners.n, sizeof(struct port_config *), compare_owner);
-	return owners;
-}
-
-static void check_mac(
-	struct check *check, const struct fdb_config *fdb, const struct owners *owners)
-{
-	const struct port_config wanted = {.network = fdb->network, .mac = fdb->mac};
-	const struct port_config *key = &wanted, **owner;
+	const char *holder = mac_holder(check, fdb->network, &fdb->mac);
 	const char *path = PATH(check, "fdb.%s", fdb->name);
 	char text[MAC_TEXT_LEN];
 
@@ -45,13 +17,10 @@ static void check_mac(
 			"%s is not a unicast MAC, so no place can be fixed for it", text);
 		return;
 	}
-	if (owners->n == 0)
-		return;
-	owner = bsearch(&key, owners->ports, owners->n, sizeof(key), compare_owner);
-	if (owner != NULL)
+	if (holder != NULL)
 		check_report(check, E_FDB_MAC, path,
-			"%s is the MAC of port %s, whose place is fixed already; delete this entry",
-			text, (*owner)->name);
+			"%s is the MAC of %s, whose place is fixed already; delete this entry",
+			text, holder);
 }
 
 static size_t count_segments(
@@ -81,6 +50,9 @@ static void check_port_target(struct check *check, const struct fdb_config *fdb)
 		check_report(check, E_FDB_TARGET, path,
 			"port %s is on network %s, not on network %s", fdb->port,
 			port->network == NULL ? "(none)" : port->network, fdb->network);
+	else if (!port_is_local(port))
+		check_report(check, E_FDB_TARGET, path,
+			"port %s has no device, so nothing is behind it on this node", fdb->port);
 }
 
 static void check_uplink_target(
@@ -110,8 +82,7 @@ static void check_remote_target(
 			network->name);
 }
 
-static void check_entry(
-	struct check *check, const struct fdb_config *fdb, const struct owners *owners)
+static void check_entry(struct check *check, const struct fdb_config *fdb)
 {
 	const struct network_config *network = model_network(check->model, fdb->network);
 	const char *path = PATH(check, "fdb.%s", fdb->name);
@@ -122,7 +93,7 @@ static void check_entry(
 			"there is no network %s; add it or delete this entry", fdb->network);
 		return;
 	}
-	check_mac(check, fdb, owners);
+	check_mac(check, fdb);
 	if (n == 0)
 		check_report(check, E_FDB_TARGET, path,
 			"the entry points nowhere; give one of remote, port and uplink");
@@ -139,9 +110,7 @@ static void check_entry(
 
 void check_fdb(struct check *check)
 {
-	struct owners owners = owners_of(check);
-
 	for (size_t i = 0; i < check->model->n_fdb; i++)
 		if (check->model->fdb[i].network != NULL)
-			check_entry(check, &check->model->fdb[i], &owners);
+			check_entry(check, &check->model->fdb[i]);
 }

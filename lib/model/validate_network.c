@@ -148,6 +148,14 @@ static size_t check_segments(struct check *check, const struct network_config *n
 	return n_vxlan;
 }
 
+static bool has_v6(const struct network_config *network)
+{
+	for (size_t i = 0; i < network->n_subnets; i++)
+		if (!subnet_is_v4(network->subnets[i]))
+			return true;
+	return false;
+}
+
 static void check_mtu(struct check *check, const struct network_config *network)
 {
 	uint16_t limit = network_mtu_limit(check->model, network);
@@ -163,6 +171,10 @@ static void check_mtu(struct check *check, const struct network_config *network)
 		check_report(check, E_NET_MTU_TOO_SMALL, path,
 			"mtu %u is too small for IPv4; give at least %d", network->mtu,
 			NETWORK_MTU_MIN);
+	else if (network->mtu < NETWORK_MTU_MIN_V6 && has_v6(network))
+		check_report(check, E_NET_MTU_TOO_SMALL, path,
+			"mtu %u is too small for the IPv6 subnet of network %s; give at least %d",
+			network->mtu, network->name, NETWORK_MTU_MIN_V6);
 }
 
 static bool segments_equal(const struct network_config *a, const struct network_config *b)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules of ports: their network, MAC and addresses (P1 to P5, N15 and N16); for what filters them,
-// see validate_security.c.
+// Rules of ports: their network, addresses and DHCP options (P2 to P5, N15 and N16); for MACs and
+// addresses in use see validate_holder.c, for what filters them validate_security.c.
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,23 @@
 static bool same_network(const struct port_config *a, const struct port_config *b)
 {
 	return text_compare(a->network, b->network) == 0;
+}
+
+bool dns_name_valid(const char *name)
+{
+	size_t label = 0;
+
+	for (; *name != '\0'; name++) {
+		bool hyphen = *name == '-' && label > 0 && name[1] != '.' && name[1] != '\0';
+
+		if (*name == '.' && label > 0 && name[1] != '\0')
+			label = 0;
+		else if ((isalnum((unsigned char)*name) || hyphen) && label < 63)
+			label++;
+		else
+			return false;
+	}
+	return label > 0;
 }
 
 static const struct port_config *old_port(struct check *check, const struct port_config *port)
@@ -38,21 +56,101 @@ static void check_against_old(struct check *check, const struct port_config *por
 	}
 }
 
+// Whether the subnet that an address was in is being deleted, which is reported there.
+static bool subnet_goes(struct check *check, const char *network, const struct ip_addr *ip)
+{
+	const struct subnet_config *old =
+		check->old == NULL ? NULL : model_subnet_of(check->old, network, ip);
+
+	return old != NULL && model_subnet(check->model, old->name) == NULL;
+}
+
+void check_address(
+	struct check *check, const char *network, const struct ip_addr *ip, const char *path)
+{
+	const struct network_config *config = model_network(check->model, network);
+	const struct subnet_config *subnet = model_subnet_of(check->model, network, ip);
+	char text[IP_TEXT_LEN], cidr[PREFIX_TEXT_LEN];
+	struct ip_range hosts;
+
+	if (!ip_is_set(ip))
+		return; // could not be read
+	ip_format(ip, text);
+	if (!ip_is_host(ip)) {
+		check_report(check, E_PORT_IP_INVALID, path,
+			"%s can not be the address of a host; give a unicast address", text);
+		return;
+	}
+	if (config == NULL || config->n_subnets == 0 || subnet_goes(check, network, ip))
+		return;
+	if (subnet == NULL) {
+		check_report(check, E_PORT_IP_INVALID, path,
+			"%s is on no subnet of network %s, such as %s (%s)", text, network,
+			ip_prefix_format(&config->subnets[0]->cidr, cidr),
+			config->subnets[0]->name);
+		return;
+	}
+	hosts = subnet_hosts(subnet);
+	if (!ip_range_has(&hosts, ip))
+		check_report(check, E_PORT_IP_INVALID, path,
+			"%s is the network or broadcast address of subnet %s (%s)", text,
+			subnet->name, ip_prefix_format(&subnet->cidr, cidr));
+}
+
+// What DHCP itself says, and what only clients say.
+static bool option_is_reserved(uint8_t code)
+{
+	return code == 50 || (code >= 52 && code <= 55) || code == 57 || code == 61 || code == 82;
+}
+
+static void check_dhcp_options(struct check *check, const struct port_config *port)
+{
+	bool seen[256] = {false};
+
+	for (size_t i = 0; i < port->n_dhcp_options; i++) {
+		const struct dhcp_option_config *option = &port->dhcp_options[i];
+		const char *path = PATH(check, "ports.%s.dhcp-options[%zu]", port->name, i);
+
+		if (option->value == NULL || option->code == 0)
+			continue; // could not be read
+		if (option_is_reserved(option->code))
+			check_report(check, E_VALUE, PATH(check, "%s.code", path),
+				"option %u is DHCP's own and can not be set", option->code);
+		else if (seen[option->code])
+			check_report(check, E_VALUE, PATH(check, "%s.code", path),
+				"port %s has option %u twice", port->name, option->code);
+		else if (option->data == NULL)
+			check_report(check, E_VALUE, PATH(check, "%s.value", path),
+				"option %u can not be \"%s\"; it must be a number that fits, or "
+				"\"hex:\" with two digits for each byte",
+				option->code, option->value);
+		seen[option->code] = true;
+	}
+}
+
+static void check_plug(struct check *check, const struct port_config *port)
+{
+	if (port->vlan != 0 && port->device == NULL)
+		check_report(check, E_KEY_MISSING, PATH(check, "ports.%s.device", port->name),
+			"port %s has vlan %u but no device; give both or neither", port->name,
+			port->vlan);
+	if (port->dns_name != NULL && !dns_name_valid(port->dns_name))
+		check_report(check, E_VALUE, PATH(check, "ports.%s.dns-name", port->name),
+			"\"%s\" is no host name; use labels of 1 to 63 letters, digits and "
+			"hyphens with dots between them",
+			port->dns_name);
+}
+
 static void check_addresses(struct check *check, const struct port_config *port)
 {
-	char text[IP_TEXT_LEN];
-
 	if (port->addresses.n > PORT_ADDRESSES_MAX)
 		check_report(check, E_PORT_TOO_MANY_IPS,
 			PATH(check, "ports.%s.addresses", port->name),
 			"port %s has %zu addresses; at most %d are possible", port->name,
 			port->addresses.n, PORT_ADDRESSES_MAX);
-	for (size_t i = 0; i < port->addresses.n; i++)
-		if (ip_is_set(&port->addresses.list[i]) && !ip_is_host(&port->addresses.list[i]))
-			check_report(check, E_PORT_IP_INVALID,
-				PATH(check, "ports.%s.addresses[%zu]", port->name, i),
-				"%s can not be the address of a host; give a unicast address",
-				ip_format(&port->addresses.list[i], text));
+	for (size_t i = 0; port->network != NULL && i < port->addresses.n; i++)
+		check_address(check, port->network, &port->addresses.list[i],
+			PATH(check, "ports.%s.addresses[%zu]", port->name, i));
 }
 
 // N15: a network that is not shared takes ports of its owner only. The port that breaks this is
@@ -87,6 +185,19 @@ static int compare_network(const void *a, const void *b)
 	int order = text_compare((*x)->network, (*y)->network);
 
 	return order != 0 ? order : strcmp((*x)->name, (*y)->name);
+}
+
+void check_network_name(
+	struct check *check, const char *network, const char *user, const char *path)
+{
+	if (network == NULL || model_network(check->model, network) != NULL)
+		return;
+	if (check->old == NULL || model_network(check->old, network) == NULL)
+		check_report(check, E_REFERENCE, path,
+			"there is no network %s; add it or name another one", network);
+	else
+		check_report(check, E_NET_IN_USE, PATH(check, "networks.%s", network),
+			"%s is on network %s; delete it first", user, network);
 }
 
 // N16 for a network that goes, E_REFERENCE for one that never was.
@@ -132,121 +243,13 @@ static void check_port_networks(struct check *check)
 	}
 }
 
-// A MAC or an address that a port takes up on its network.
-struct taken {
-	const struct port_config *port;
-	size_t index;		  // in port->addresses
-	const struct ip_addr *ip; // NULL: the MAC
-	bool in_force;		  // the old model has it: the other one is to blame
-};
-
-static int compare_value(const struct taken *a, const struct taken *b)
-{
-	int order = text_compare(a->port->network, b->port->network);
-
-	if (order != 0)
-		return order;
-	if (a->ip != NULL)
-		return memcmp(a->ip, b->ip, sizeof(*a->ip));
-	return memcmp(&a->port->mac, &b->port->mac, sizeof(a->port->mac));
-}
-
-static int compare_taken(const void *a, const void *b)
-{
-	const struct taken *x = a, *y = b;
-	int order = compare_value(x, y);
-
-	if (order != 0)
-		return order;
-	if (x->in_force != y->in_force)
-		return x->in_force ? -1 : 1;
-	order = strcmp(x->port->name, y->port->name);
-	return order != 0 ? order : x->index < y->index ? -1 : 1;
-}
-
-static void report_taken(struct check *check, const struct taken *first, const struct taken *second)
-{
-	const struct port_config *port = second->port;
-	char text[IP_TEXT_LEN];
-
-	if (second->ip == NULL)
-		check_report(check, E_PORT_MAC_IN_USE, PATH(check, "ports.%s.mac", port->name),
-			"port %s on network %s has MAC %s already; give another one or none",
-			first->port->name, port->network, mac_format(&port->mac, text));
-	else
-		check_report(check, E_PORT_IP_IN_USE,
-			PATH(check, "ports.%s.addresses[%zu]", port->name, second->index),
-			"port %s on network %s has address %s already; give another one",
-			first->port->name, port->network, ip_format(second->ip, text));
-}
-
-static void check_unique(struct check *check, struct taken *taken, size_t n)
-{
-	qsort(taken, n, sizeof(*taken), compare_taken);
-	for (size_t i = 1, first = 0; i < n; i++) {
-		if (compare_value(&taken[first], &taken[i]) == 0)
-			report_taken(check, &taken[first], &taken[i]);
-		else
-			first = i;
-	}
-}
-
-static void check_macs_unique(struct check *check)
-{
-	const struct model *model = check->model;
-	struct taken *taken = arena_alloc(check->arena, model->n_ports * sizeof(*taken));
-	size_t n = 0;
-
-	for (size_t i = 0; i < model->n_ports; i++) {
-		const struct port_config *port = &model->ports[i], *old = old_port(check, port);
-
-		if (port->network != NULL)
-			taken[n++] = (struct taken){.port = port,
-				.in_force = old != NULL && mac_equal(&old->mac, &port->mac)};
-	}
-	check_unique(check, taken, n);
-}
-
-static bool ip_list_has(const struct ip_list *list, const struct ip_addr *ip)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (ip_equal(&list->list[i], ip))
-			return true;
-	return false;
-}
-
-static void check_ips_unique(struct check *check)
-{
-	const struct model *model = check->model;
-	struct taken *taken;
-	size_t n = 0;
-
-	for (size_t i = 0; i < model->n_ports; i++)
-		n += model->ports[i].addresses.n;
-	taken = arena_alloc(check->arena, n * sizeof(*taken));
-	n = 0;
-	for (size_t i = 0; i < model->n_ports; i++) {
-		const struct port_config *port = &model->ports[i], *old = old_port(check, port);
-
-		for (size_t j = 0; port->network != NULL && j < port->addresses.n; j++) {
-			const struct ip_addr *ip = &port->addresses.list[j];
-
-			if (!ip_is_set(ip))
-				continue; // could not be read
-			taken[n++] = (struct taken){
-				port, j, ip, old != NULL && ip_list_has(&old->addresses, ip)};
-		}
-	}
-	check_unique(check, taken, n);
-}
-
 void check_ports(struct check *check)
 {
 	for (size_t i = 0; i < check->model->n_ports; i++) {
 		check_against_old(check, &check->model->ports[i]);
 		check_addresses(check, &check->model->ports[i]);
+		check_dhcp_options(check, &check->model->ports[i]);
+		check_plug(check, &check->model->ports[i]);
 	}
 	check_port_networks(check);
-	check_macs_unique(check);
-	check_ips_unique(check);
 }

@@ -184,22 +184,29 @@ static void add_line(struct diff *diff, const char *verb, const struct object_de
 				     name == NULL ? "" : " ", name == NULL ? "" : name, changes)));
 }
 
-// " mtu 1400 admin-state default": the keys that differ.
-static const char *changed_keys(struct diff *diff, const struct object_def *def,
-	const json_t *old_object, const json_t *new_object)
+// " mtu 1400 admin-state default": the keys that differ, with `prefix` ("dhcp.") before each.
+static const char *changed_keys(struct diff *diff, const struct object_def *def, const char *prefix,
+	const json_t *const objects[2])
 {
 	const char *text = "";
 
 	for (size_t i = 0; i < def->n_fields; i++) {
 		const char *key = def->fields[i].name;
-		const json_t *was = json_object_get(old_object, key);
-		const json_t *is = json_object_get(new_object, key);
+		const json_t *was = json_object_get(objects[0], key);
+		const json_t *is = json_object_get(objects[1], key);
 		char *word;
 
 		if (was == is || (was != NULL && is != NULL && json_equal(was, is)))
 			continue;
+		if (def->fields[i].type == FIELD_OBJECT && is != NULL) {
+			text = arena_printf(diff->arena, "%s%s", text,
+				changed_keys(diff, def->fields[i].sub,
+					arena_printf(diff->arena, "%s.", key),
+					(const json_t *const[2]){was, is}));
+			continue;
+		}
 		word = config_value_to_word(&def->fields[i], is);
-		text = arena_printf(diff->arena, "%s %s %s", text, key, word);
+		text = arena_printf(diff->arena, "%s %s%s %s", text, prefix, key, word);
 		free(word);
 	}
 	return text;
@@ -220,7 +227,7 @@ static void diff_object(struct diff *diff, const struct object_def *def, const c
 	if (objects[0] == NULL && objects[1] != NULL)
 		add_line(diff, "add", def, name, "");
 	else if (objects[0] != NULL && objects[1] != NULL && !json_equal(objects[0], objects[1]))
-		add_line(diff, "set", def, name, changed_keys(diff, def, objects[0], objects[1]));
+		add_line(diff, "set", def, name, changed_keys(diff, def, "", objects));
 }
 
 // New and changed objects of a kind.

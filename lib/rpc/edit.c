@@ -60,20 +60,36 @@ static int read_name(const struct object_def *def, const json_t *params, const c
 	return 0;
 }
 
-// Copies the values over the object's; null takes a key away.
+// Copies the values over the object's; null takes a key away; an object is merged in its turn
+// (RFC 7386).
 static void merge(json_t *object, const json_t *values)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach ((json_t *)values, key, value) {
-		if (strcmp(key, "name") == 0)
-			continue;
-		if (json_is_null(value))
+		json_t *inner = json_object_get(object, key);
+
+		if (json_is_null(value)) {
 			json_object_del(object, key);
-		else
+		} else if (json_is_object(value)) {
+			inner = json_is_object(inner) ? json_incref(inner) : json_object();
+			merge(inner, value);
+			json_object_set_new(object, key, inner);
+		} else {
 			json_object_set_new(object, key, json_deep_copy(value));
+		}
 	}
+}
+
+// The keys that params give to an object.
+static void merge_params(json_t *object, const json_t *params)
+{
+	json_t *values = json_copy((json_t *)params);
+
+	json_object_del(values, "name");
+	merge(object, values);
+	json_decref(values);
 }
 
 static void add_object(
@@ -81,12 +97,56 @@ static void add_object(
 {
 	json_t *map = document, *object = json_object();
 
-	merge(object, values);
+	merge_params(object, values);
 	if (!def->single && json_object_get(document, def->key) == NULL)
 		json_object_set_new(document, def->key, json_object());
 	if (!def->single)
 		map = json_object_get(document, def->key);
 	json_object_set_new(map, def->single ? def->key : name, object);
+}
+
+// Whether a list of the object must be empty before it can go.
+static bool is_busy(const struct object_def *def, const json_t *object)
+{
+	return def->busy_key != NULL && json_array_size(json_object_get(object, def->busy_key)) > 0;
+}
+
+static int complain_busy(struct problems *problems, const struct object_def *def, const char *name)
+{
+	struct arena *arena = arena_new();
+
+	problem_add(problems, def->busy, arena_printf(arena, "%s.%s", def->key, name),
+		"%s %s has %s; take them away first (%s none)", def->kind, name, def->busy_key,
+		def->busy_key);
+	arena_free(arena);
+	return -EBUSY;
+}
+
+// Deletes the objects of a kind that name another one.
+static void delete_owned(
+	json_t *document, const char *owned, const struct object_def *owner, const char *name)
+{
+	json_t *map = json_object_get(document, owned), *object;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe(map, next, key, object)
+	{
+		const char *of = json_string_value(json_object_get(object, owner->kind));
+
+		if (of != NULL && strcmp(of, name) == 0)
+			json_object_del(map, key);
+	}
+}
+
+static void delete_object(json_t *document, const struct object_def *def, const char *name)
+{
+	if (def->owns != NULL)
+		delete_owned(document, def->owns, def, name);
+	if (def->single)
+		json_object_del(document, def->key);
+	else
+		json_object_del(json_object_get(document, def->key), name);
 }
 
 int config_document_edit(json_t *document, const struct object_def *def, enum config_op op,
@@ -109,10 +169,12 @@ int config_document_edit(json_t *document, const struct object_def *def, enum co
 		return complain(problems, E_NOT_FOUND, def, name);
 	if (object == NULL && op == CONFIG_DEL)
 		return complain(problems, E_NOT_FOUND, def, name);
+	if (op == CONFIG_DEL && is_busy(def, object))
+		return complain_busy(problems, def, name);
 	if (op == CONFIG_DEL)
-		json_object_del(map, def->single ? def->key : name);
+		delete_object(document, def, name);
 	else if (object != NULL)
-		merge(object, params);
+		merge_params(object, params);
 	else
 		add_object(document, def, name, params);
 	return 0;

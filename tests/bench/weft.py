@@ -113,7 +113,8 @@ class Weft:
         with open(config, "w", encoding="ascii") as file:
             json.dump(doc, file)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([binary(), "-c", config, "-s", self.path],
+            self.process = subprocess.Popen([binary(), "-c", config, "-s", self.path,
+                                             "--state-dir", f"{directory}/weft.state"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._connect()

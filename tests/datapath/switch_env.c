@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
@@ -427,15 +428,25 @@ void arrive_privately(const char *device, const struct frame *frame)
 	run();
 }
 
-void arrive_burst(const char *device, const struct frame *frames, unsigned n)
+uint64_t arrive_timed(const char *device, const struct frame *frames, unsigned n)
 {
 	struct rte_mbuf *mbufs[BURST_SIZE];
 
 	ck_assert_uint_le(n, BURST_SIZE);
 	for (unsigned i = 0; i < n; i++)
 		mbufs[i] = received(&frames[i]);
+	uint64_t start = rte_rdtsc();
+
 	run_burst(device, mbufs, (uint16_t)n);
+	uint64_t spent = rte_rdtsc() - start;
+
 	run();
+	return spent;
+}
+
+void arrive_burst(const char *device, const struct frame *frames, unsigned n)
+{
+	arrive_timed(device, frames, n);
 }
 
 void arrive_offloaded(
@@ -707,6 +718,8 @@ static int run_suite(void)
 	add_case(suite, "decap", decap_tests);
 	add_case(suite, "drops", drop_tests);
 	add_case(suite, "local", local_tests);
+	add_case(suite, "service", service_tests);
+	add_case(suite, "service dhcp", service_dhcp_tests);
 	add_case(suite, "filters", filter_tests);
 	add_case(suite, "states", filter_state_tests);
 	add_case(suite, "fragments", filter_fragment_tests);

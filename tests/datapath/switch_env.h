@@ -50,6 +50,8 @@ void pass_time(unsigned seconds);
 void arrive(const char *device, const struct frame *frame);
 // Frames that arrive in one burst.
 void arrive_burst(const char *device, const struct frame *frames, unsigned n);
+// The same; returns the cycles of the time stamp counter that the pipeline took.
+uint64_t arrive_timed(const char *device, const struct frame *frames, unsigned n);
 // With what a driver says about it.
 void arrive_offloaded(
 	const char *device, const struct frame *frame, uint64_t ol_flags, uint16_t tci);
@@ -119,6 +121,8 @@ void encap_tests(TCase *tcase);
 void decap_tests(TCase *tcase);
 void drop_tests(TCase *tcase);
 void local_tests(TCase *tcase);
+void service_tests(TCase *tcase);
+void service_dhcp_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);

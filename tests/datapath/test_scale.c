@@ -15,7 +15,7 @@
 #define MANY	 (TIMES * FEW)
 #define N_GROUPS 50
 #define N_TRUNKS 2
-#define RUNS	 3
+#define RUNS	 2
 
 // Of MANY against FEW: 4 if the cost is linear, 16 if it is quadratic.
 #define GROWTH_MAX 8

@@ -11,8 +11,8 @@ import os
 import struct
 import sys
 
-from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6ND_NS, ICMPv6ND_RA, IPv6,
-    IPv6ExtHdrHopByHop, Raw, VXLAN, raw)
+from scapy.all import (ARP, BOOTP, DHCP, DNS, DNSQR, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA,
+    ICMPv6ND_NS, ICMPv6ND_RA, IPv6, IPv6ExtHdrHopByHop, Raw, VXLAN, raw)
 from scapy.contrib.igmp import IGMP
 
 # As fuzz_pipeline.c lists and names them.
@@ -23,6 +23,7 @@ OUR_MAC = "02:00:00:00:00:75" # of fake:underlay
 OUR_IP, REMOTE, STRANGER = "192.0.2.1", "192.0.2.2", "192.0.2.77"
 REMOTE_MAC = "52:54:00:00:00:02"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+SERVICE_MAC = "fa:16:3e:00:00:03" # of network gateway
 
 
 def port_mac(last):
@@ -58,6 +59,22 @@ def six_from_f():
 
 def arp(op, source_mac, source, target, to=BROADCAST):
     return Ether(src=source_mac, dst=to) / ARP(op=op, hwsrc=source_mac, psrc=source, pdst=target)
+
+
+def dhcp(*options, source="0.0.0.0", to="255.255.255.255"):
+    mac = port_mac(15)
+    return Ether(src=mac, dst=BROADCAST if to.startswith("255") else SERVICE_MAC) / IP(src=source, dst=to) / \
+        UDP(sport=68, dport=67) / BOOTP(chaddr=bytes.fromhex(mac.replace(":", "")), xid=7,
+            ciaddr=source) / DHCP(options=[*options, "end"])
+
+
+def to_service(address="10.0.0.3"):
+    return Ether(src=port_mac(15), dst=SERVICE_MAC) / IP(src="10.0.0.15", dst=address)
+
+
+def solicit(source, target):
+    return Ether(src=port_mac(10), dst="33:33:ff:00:00:01") / IPv6(src=source, dst="ff02::1:ff00:1") / \
+        ICMPv6ND_NS(tgt=target)
 
 
 def no_checksum(frame):
@@ -151,6 +168,29 @@ def pipeline():
             record(F, from_f(flags="MF", id=8) / Raw(bytes(4))) + record(F, from_f(frag=1, id=9) / Raw(bytes(8))) +
             record(A, to_f(flags="MF", id=10) / UDP(sport=9, dport=1000) / Raw(bytes(16))) +
             record(A, to_f(frag=2, id=10) / Raw(bytes(16)), LATER, 255),
+        "service-dhcp": b"".join(record(F, frame) for frame in (
+                dhcp(("message-type", "discover"), ("param_req_list", [1, 3, 6, 12, 15, 26, 28, 42, 121])),
+                dhcp(("message-type", "request"), ("server_id", "10.0.0.3"), ("requested_addr", "10.0.0.15")),
+                dhcp(("message-type", "request"), source="10.0.0.15", to="10.0.0.3"),
+                dhcp(("message-type", "inform"), ("max_dhcp_size", 300), source="10.0.0.15", to="10.0.0.3"),
+                dhcp(("message-type", "request"), ("server_id", "10.0.0.3"), ("requested_addr", "10.0.0.77")),
+                dhcp(("message-type", "decline"), ("server_id", "10.0.0.3"), ("requested_addr", "10.0.0.15")),
+                dhcp(("message-type", "release"), ("server_id", "10.0.0.3"), source="10.0.0.15", to="10.0.0.3"),
+                dhcp(("message-type", "discover"), ("hostname", "x" * 40)))) +
+            record(A, from_f(src="0.0.0.0", dst="255.255.255.255") / UDP(sport=68, dport=67) / Raw(bytes(300))),
+        "service-arp": record(A, arp(1, port_mac(10), "10.0.0.1", "10.0.0.3")) +
+            record(A, arp(1, port_mac(10), "10.0.0.1", "10.0.0.15")) +
+            record(A, arp(1, port_mac(10), "0.0.0.0", "169.254.169.254")) +
+            record(A, arp(2, port_mac(10), "10.0.0.3", "10.0.0.3")) +
+            record(UNDERLAY, tunnel(arp(1, "02:00:00:00:00:01", "10.0.0.9", "10.0.0.3"))) +
+            record(A, solicit("fd00::1", "fe80::a9fe:a9fe")) + record(A, solicit("::", "fd00::f")) +
+            record(A, Ether(src=port_mac(10), dst="33:33:00:00:00:01") / IPv6(src="fd00::1", dst="ff02::1") /
+                ICMPv6ND_NA(tgt="fe80::a9fe:a9fe")),
+        "service-ip": b"".join(record(F, frame) for frame in (
+                to_service() / ICMP() / Raw(bytes(56)), to_service() / UDP(sport=5, dport=9),
+                to_service() / UDP(sport=5, dport=53) / DNS(qd=DNSQR(qname="host-10-0-0-15.openstacklocal")),
+                to_service() / UDP(sport=5, dport=53) / DNS(qd=DNSQR(qname="15.0.0.10.in-addr.arpa", qtype="PTR")),
+                to_service("169.254.169.254") / TCP(sport=5, dport=80, flags="S"), to_service("10.0.0.9") / ICMP())),
         "stateless": record(G, Ether(src=port_mac(16), dst=BROADCAST) / IP(src="10.0.0.16", dst="10.0.0.2") /
                 UDP(sport=1, dport=53)) + record(C, Ether(src=port_mac(12), dst=port_mac(16)) /
                 IP(src="10.0.0.2", dst="10.0.0.16") / UDP(sport=53, dport=1)),

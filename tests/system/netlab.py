@@ -277,12 +277,12 @@ class Lab:
         return f"fa:16:3e:00:00:{self.macs:02x}"
 
     def ns(self, name):
-        return self._own(Namespace(self, name))
+        return self.own(Namespace(self, name))
 
     def instance(self, name, address, **kwargs):
-        return self._own(Instance(self, name, address, **kwargs))
+        return self.own(Instance(self, name, address, **kwargs))
 
-    def _own(self, namespace):
+    def own(self, namespace):
         self.namespaces.append(namespace)
         return namespace
 

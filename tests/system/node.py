@@ -74,6 +74,7 @@ class Weft:
             self.config.setdefault("workers", {"cores": cores, "idle": "adaptive"})
         self.file = self.lab.path(f"{ns.short}.json")
         self.sock = self.lab.path(f"{ns.short}.sock")
+        self.state_dir = self.lab.path(f"{ns.short}.state")
         self.process = None
         self.rpc_connection = None
         self.lab.nodes.append(self)
@@ -87,7 +88,8 @@ class Weft:
 
     def start(self):
         """Starts the daemon and returns when it answers."""
-        self.process = self.ns.start(binary("weftd"), "-c", self.file, "-s", self.sock)
+        self.process = self.ns.start(binary("weftd"), "-c", self.file, "-s", self.sock,
+                                     "--state-dir", self.state_dir)
         # Of a daemon that is killed; one that stops removes it itself, see stop().
         self.lab.closers.append(lambda path=self.run_dir(): shutil.rmtree(path, ignore_errors=True))
         wait_for(self._answers, f"the control socket of {self.ns.short}", timeout=15)
@@ -228,6 +230,6 @@ def binary(name):
 
 def weftd_output(ns, *arguments, timeout=10):
     """Runs weftd until it ends; (exit status, output)."""
-    process = ns.start(binary("weftd"), *arguments)
+    process = ns.start(binary("weftd"), "--state-dir", ns.lab.path(f"{ns.short}.state"), *arguments)
     status = process.wait(timeout)
     return status, process.output()

@@ -8,6 +8,7 @@
 
 #include <check.h>
 
+#include "base/util.h"
 #include "rpc/config_json.h"
 
 const char *const node_text =
@@ -60,12 +61,19 @@ static void merge_patch(json_t *target, const json_t *patch)
 	}
 }
 
-json_t *node_with(const char *patch_text)
+json_t *node_with(const char *patch)
 {
-	json_t *document = json_of(node_text), *patch = json_of(patch_text);
+	return node_with_both("{}", patch);
+}
 
-	merge_patch(document, patch);
-	json_decref(patch);
+json_t *node_with_both(const char *first, const char *second)
+{
+	json_t *document = json_of(node_text), *patches[] = {json_of(first), json_of(second)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(patches); i++) {
+		merge_patch(document, patches[i]);
+		json_decref(patches[i]);
+	}
 	return document;
 }
 
@@ -126,8 +134,13 @@ struct model *good_model(const json_t *document, const struct model *old)
 
 void try_rule(const struct rule *rule, const struct model *old)
 {
+	try_rule_with("{}", rule, old);
+}
+
+void try_rule_with(const char *base, const struct rule *rule, const struct model *old)
+{
 	struct problems problems = PROBLEMS_INIT;
-	json_t *document = node_with(rule->patch);
+	json_t *document = node_with_both(base, rule->patch);
 	struct model *model = model_of(document, old, &problems);
 
 	expect_only(&problems, rule->symbol, rule->path);

@@ -17,6 +17,8 @@ extern const char *const node_text;
 
 // That node with a JSON merge patch (RFC 7386) applied: null takes a key away. New reference.
 json_t *node_with(const char *patch);
+// The same with two, one after the other.
+json_t *node_with_both(const char *first, const char *second);
 
 // Decodes, completes and validates; the caller frees the model and the problems.
 struct model *model_of(const json_t *document, const struct model *old, struct problems *problems);
@@ -38,3 +40,5 @@ struct rule {
 };
 
 void try_rule(const struct rule *rule, const struct model *old);
+// The same on the node with the patch `base` applied before.
+void try_rule_with(const char *base, const struct rule *rule, const struct model *old);

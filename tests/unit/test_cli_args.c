@@ -199,7 +199,8 @@ static const struct {
 } mistakes[] = {
 	{"prot show", "weft: there is no object 'prot'; did you mean 'port'?\n"},
 	{"xyzzy", "weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
-		  "network, security-group, port, fdb, session, sessions, config, stats, drops, "
+		  "network, subnet, security-group, port, router, floating-ip, fdb, session, "
+		  "sessions, config, stats, drops, "
 		  "audit, status, batch, complete, help\n"},
 	{"st", "weft: 'st' is short for more than one object: stats, status\n"},
 	{"-j network", "weft: '-j' is no object; options stand first: weft [-j] [-s SOCKET] "
@@ -280,7 +281,7 @@ static const struct {
 	{"port add p network n device tap:p vlan default",
 		"weft: port add: vlan: 'default' is not an integer from 1 to 4094\n"},
 	{"port show \xff", "weft: word 3 is not UTF-8 text\n"},
-	{"port add p network n", "weft: port add: device is missing\n"},
+	{"port add p device tap:p", "weft: port add: network is missing\n"},
 	{"port add p mac zz",
 		"weft: port add: mac: 'zz' is not a unicast MAC such as \"fa:16:3e:de:6e:86\"\n"},
 	{"port add p address 10.0.0.1,10.0.0",

@@ -159,6 +159,13 @@ static const struct {
 		"destination\n"},
 	{"port show open chains", "{\"port\": \"open\", \"filtered\": false, \"chains\": []}",
 		"port open is not filtered\n"},
+	{"lease show network vxlan1",
+		"[{\"network\": \"vxlan1\", \"address\": \"172.16.1.17\", \"mac\": "
+		"\"fa:16:3e:74:ad:39\", \"declined\": 590}, {\"network\": \"vxlan1\", \"address\": "
+		"\"172.16.1.33\", \"mac\": \"fa:16:3e:de:6e:86\", \"expires\": 86400}]",
+		"NETWORK  ADDRESS      MAC                EXPIRES(s)  DECLINED(s)\n"
+		"vxlan1   172.16.1.17  fa:16:3e:74:ad:39           -          590\n"
+		"vxlan1   172.16.1.33  fa:16:3e:de:6e:86       86400            -\n"},
 	{"session show",
 		"[{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
 		"\"state\": \"established\", \"source\": \"10.0.0.1\", \"source-port\": 40000, "

@@ -62,13 +62,10 @@ END_TEST
 // Kinds that this version does not have are named one by one; the rest is read.
 START_TEST(kinds_of_later_versions_are_named)
 {
-	static const char *const paths[] = {
-		"subnets", "routers", "floating-ips", "ports.vxlan1-1.dns-name"};
-	json_t *document = node_with(
-		"{'subnets': {'vxlan1': {'network': 'vxlan1', 'cidr': '172.16.1.0/24'}},"
-		" 'routers': {'r': {'interfaces': ['vxlan1', 'vxlan2']}},"
-		" 'floating-ips': {'10.1.0.50': {'network': 'inside', 'port': 'vxlan1-1'}},"
-		" 'ports': {'vxlan1-1': {'dns-name': 'web'}}}");
+	static const char *const paths[] = {"balancers", "mirrors", "ports.vxlan1-1.rate"};
+	json_t *document = node_with("{'balancers': {'b': {'network': 'vxlan1'}},"
+				     " 'mirrors': {'m': {'ports': ['vxlan1-1']}},"
+				     " 'ports': {'vxlan1-1': {'rate': 1000}}}");
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = model_of(document, NULL, &problems);
 
@@ -362,7 +359,8 @@ static const char *const canonical_text = "{\n"
 					  "    \"p\": {\n"
 					  "      \"network\": \"n\",\n"
 					  "      \"device\": \"tap:p\",\n"
-					  "      \"mac\": \"fa:16:3e:de:6e:86\"\n"
+					  "      \"mac\": \"fa:16:3e:de:6e:86\",\n"
+					  "      \"addresses\": []\n"
 					  "    }\n"
 					  "  }\n"
 					  "}\n";
@@ -433,7 +431,15 @@ static const char *const all_keys =
 	" 'networks': {'n': {'segments': [{'type': 'vlan', 'uplink': 'u', 'id': 5}], 'mtu': 1300,"
 	"   'admin-state': 'down', 'shared': true, 'external': true, 'owner': 'blue',"
 	"   'unknown-unicast': 'drop', 'other-ethertypes': 'drop', 'vlan-transparent': true,"
-	"   'arp-probes': 'drop', 'fdb-limit': 1, 'ageing': 1000000, 'remotes': ['10.0.0.4']}},"
+	"   'arp-probes': 'drop', 'fdb-limit': 1, 'ageing': 1000000, 'remotes': ['10.0.0.4'],"
+	"   'arp-responder': true}},"
+	" 'subnets': {'s': {'network': 'n', 'cidr': '10.1.0.0/16', 'gateway': 'none',"
+	"   'pools': ['10.1.0.9-10.1.0.20', '10.1.1.1-10.1.1.1'], 'dns': ['10.0.0.53'],"
+	"   'routes': [{'destination': '10.9.0.0/16', 'nexthop': '10.1.0.3'},"
+	"     {'destination': '0.0.0.0/0', 'nexthop': '10.1.0.4'}],"
+	"   'dhcp': {'mode': 'external', 'address': '10.1.0.8', 'mac': '02:00:00:00:00:08',"
+	"     'device': 'tap:dhcp', 'lease': 7200, 'domain': 'example.org',"
+	"     'metadata-device': 'tap:metadata', 'force-metadata': true}}},"
 	" 'security-groups': {'g': {'stateful': false, 'members': ['10.0.0.7', '10.2.0.0/16'],"
 	"   'rules': [{'direction': 'egress', 'ethertype': 'ipv6', 'protocol': 'tcp',"
 	"     'ports': '1000-2000', 'remote-prefix': '::/0'},"
@@ -443,10 +449,20 @@ static const char *const all_keys =
 	"     'ports': '53', 'remote-prefix': '10.0.0.0/8'}]}},"
 	" 'ports': {'p': {'network': 'n', 'device': 'tap:p', 'vlan': 9,"
 	"   'mac': '02:00:00:00:00:01', 'addresses': ['10.1.0.1', '2001:db8::1'],"
+	"   'dns-name': 'web.example', 'dhcp-options': [{'code': 42, 'value': '10.1.0.5'},"
+	"     {'code': 26, 'value': '1400', 'forced': true}],"
 	"   'admin-state': 'down', 'vlan-transparent': true, 'fdb-limit': 16, 'owner': 'red',"
 	"   'port-security': false, 'security-groups': ['g', 'default'],"
 	"   'allowed-address-pairs': [{'address': '10.1.0.2'}, {'address': '::/0'},"
 	"     {'address': '10.3.0.0/16', 'mac': '02:00:00:00:00:07'}]}},"
+	" 'routers': {'r': {'interfaces': [{'subnet': 's', 'address': '10.1.0.7',"
+	"     'mac': '02:00:00:00:00:09'}, {'port': 'p'}], 'gateway': {'network': 'n',"
+	"     'address': '10.1.0.6', 'mac': '02:00:00:00:00:0a', 'enable-snat': false},"
+	"   'routes': [{'destination': '10.8.0.0/16', 'nexthop': '10.1.0.3'}],"
+	"   'block-private-ingress': true, 'strict-source': true,"
+	"   'metadata-device': 'tap:m'}},"
+	" 'floating-ips': {'web': {'network': 'n', 'external-address': '10.1.0.50',"
+	"   'port': 'p', 'address': '10.1.0.1'}},"
 	" 'fdb': {'n/02:00:00:00:00:02': {'remote': '10.0.0.3', 'port': 'p', 'uplink': 'u'}},"
 	" 'sessions': {'limit': 1, 'port-quota': 2, 'tcp-syn-sent': 3, 'tcp-syn-received': 4,"
 	"   'tcp-established': 5, 'tcp-fin-wait': 6, 'tcp-close-wait': 7, 'tcp-last-ack': 8,"

@@ -14,12 +14,13 @@
 // Checked with nothing in force.
 static const struct rule rules[] = {
 	// documents
-	{E_KEY_UNKNOWN, "subnets", "{'subnets': {}}"},
+	{E_KEY_UNKNOWN, "balancers", "{'balancers': {}}"},
 	{E_KEY_UNKNOWN, "networks.vxlan1.mut", "{'networks': {'vxlan1': {'mut': 1400}}}"},
 	{E_KEY_UNKNOWN, "ports.vxlan1-1.security-group",
 		"{'ports': {'vxlan1-1': {'security-group': ['ssh']}}}"},
 	{E_KEY_MISSING, "ports.vxlan1-1.network", "{'ports': {'vxlan1-1': {'network': null}}}"},
-	{E_KEY_MISSING, "ports.vxlan1-1.device", "{'ports': {'vxlan1-1': {'device': null}}}"},
+	{E_KEY_MISSING, "ports.vxlan1-1.device",
+		"{'ports': {'vxlan1-1': {'device': null, 'vlan': 7}}}"},
 	{E_KEY_MISSING, "tunnel.uplink", "{'tunnel': {'uplink': null}}"},
 	{E_KEY_MISSING, "networks.a.segments[0].type", "{'networks': {'a': {'segments': [{}]}}}"},
 	{E_KEY_MISSING, "networks.a.segments", "{'networks': {'a': {}}}"},
@@ -237,6 +238,9 @@ static const struct rule rules[] = {
 		"{'fdb': {'vlan1001/fa:16:3e:00:00:99': {'port': 'vxlan1-1'}}}"},
 	{E_FDB_TARGET, "fdb.vlan1001/fa:16:3e:00:00:99.uplink",
 		"{'fdb': {'vlan1001/fa:16:3e:00:00:99': {'uplink': 'inside'}}}"},
+	{E_FDB_TARGET, "fdb.vxlan1/fa:16:3e:00:00:98.port",
+		"{'ports': {'p': {'network': 'vxlan1'}},"
+		" 'fdb': {'vxlan1/fa:16:3e:00:00:98': {'port': 'p'}}}"},
 	{E_REFERENCE, "fdb.vxlan9/fa:16:3e:00:00:99",
 		"{'fdb': {'vxlan9/fa:16:3e:00:00:99': {'remote': '192.168.31.101'}}}"},
 	{E_REFERENCE, "fdb.vxlan1/fa:16:3e:00:00:98.port",
@@ -283,8 +287,49 @@ static const struct rule change_rules[] = {
 		"{'uplinks': {'a': {'device': 'tap:tap145db8f2-ce'}}}"},
 };
 
-// Symbols of requests, of files and of the machine, and of filters: other tests have them.
+// Symbols of requests, of files and of the machine, of filters, subnets and routers: other tests
+// have them.
 static const enum error_symbol elsewhere[] = {
+	E_SUB_CIDR,
+	E_SUB_CIDR_ZERO,
+	E_SUB_OVERLAP,
+	E_SUB_DHCP_CIDR,
+	E_SUB_DHCP_SERVICE,
+	E_SUB_GW_INVALID,
+	E_SUB_GW_IN_POOL,
+	E_SUB_GW_IN_USE,
+	E_SUB_POOL_PARSE,
+	E_SUB_POOL_INVALID,
+	E_SUB_POOL_OUTSIDE,
+	E_SUB_POOL_OVERLAP,
+	E_SUB_DNS,
+	E_SUB_ROUTE,
+	E_SUB_IN_USE,
+	E_PORT_NO_ADDRESS,
+	E_PORT_IN_USE,
+	E_PORT_SERVICE,
+	E_RTR_IF_NO_GW,
+	E_RTR_IF_PORT,
+	E_RTR_IF_DUP,
+	E_RTR_IF_IN_USE_FIP,
+	E_RTR_IF_IN_USE_ROUTE,
+	E_RTR_OVERLAP,
+	E_RTR_GW_NOT_EXTERNAL,
+	E_RTR_GW_IP,
+	E_RTR_GW_IN_USE,
+	E_RTR_ROUTE_NEXTHOP,
+	E_RTR_ROUTE_SELF,
+	E_RTR_ROUTE_LIMIT,
+	E_RTR_IN_USE,
+	E_FIP_NOT_EXTERNAL,
+	E_FIP_NO_IPV4,
+	E_FIP_ADDRESS,
+	E_FIP_EXHAUSTED,
+	E_FIP_AMBIGUOUS,
+	E_FIP_NO_FIXED,
+	E_FIP_UNREACHABLE,
+	E_FIP_DUP,
+	E_FIP_PORT,
 	E_PORT_SECURITY_BUSY,
 	E_PAIR_DUP,
 	E_PAIR_LIMIT,
@@ -517,7 +562,7 @@ END_TEST
 START_TEST(everything_wrong_is_reported_at_once)
 {
 	json_t *document =
-		node_with("{'routers': {}, 'workers': {'idle': 'no'},"
+		node_with("{'balancers': {}, 'workers': {'idle': 'no'},"
 			  " 'uplinks': {'inside': {'device': 7, 'vlans': '9-1'}},"
 			  " 'networks': {'a': {'segments': [{'type': 'vxlan', 'id': 1001},"
 			  "   {'type': 'vlan', 'uplink': 'provider', 'id': 1000}], 'mtu': 9000}},"
@@ -526,7 +571,7 @@ START_TEST(everything_wrong_is_reported_at_once)
 	struct problems problems = PROBLEMS_INIT;
 	struct model *model = model_of(document, NULL, &problems);
 
-	expect_among(&problems, E_KEY_UNKNOWN, "routers");
+	expect_among(&problems, E_KEY_UNKNOWN, "balancers");
 	expect_among(&problems, E_VALUE, "workers.idle");
 	expect_among(&problems, E_TYPE, "uplinks.inside.device");
 	expect_among(&problems, E_CFG_RANGE, "uplinks.inside.vlans");

@@ -409,14 +409,16 @@ END_TEST
 
 START_TEST(trusted_and_open_ports_are_not_filtered)
 {
-	struct port_config port = {.port_security = true};
+	struct port_config port = {.port_security = true, .device = "tap:p"};
 
 	ck_assert(port_is_filtered(&port) && !port_is_trusted(&port));
 	port.owner = "networks";
 	ck_assert(port_is_filtered(&port) && !port_is_trusted(&port));
 	port.owner = "network:router_interface";
 	ck_assert(!port_is_filtered(&port) && port_is_trusted(&port));
-	port = (struct port_config){.owner = "red"};
+	port = (struct port_config){.port_security = true};
+	ck_assert(port_is_secured(&port) && !port_is_filtered(&port)); // on another node
+	port = (struct port_config){.owner = "red", .device = "tap:p"};
 	ck_assert(!port_is_filtered(&port) && !port_is_trusted(&port));
 }
 END_TEST
