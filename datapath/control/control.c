@@ -128,8 +128,16 @@ void control_set_file(struct control *control, const char *file)
 
 int control_set_state(struct control *control, const char *directory, struct problems *problems)
 {
+	int rc;
+
 	control->state = state_open(directory, problems);
-	return control->state == NULL ? -EIO : 0;
+	if (control->state == NULL)
+		return -EIO;
+	rc = slowpath_open_leases(control->slowpath, directory);
+	if (rc < 0)
+		problem_add(problems, E_IO, "", "can not keep leases in %s: %s", directory,
+			strerror(-rc));
+	return rc;
 }
 
 const char *control_state_directory(const struct control *control)

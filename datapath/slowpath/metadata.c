@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The metadata service: what clients of a network send to 169.254.169.254 port 80 goes to the
-// device of its backend, and back. The device belongs to one service port, so that who listens
-// behind it knows the network; packets keep their addresses, so that it knows the client. Control
-// alone sends and receives by it: no worker polls it, and no frame is switched to it.
+// device of its backend, and back. The device belongs to one service port, or to one router, so
+// that who listens behind it knows the network; packets keep their addresses, so that it knows the
+// client. Control alone sends and receives by it: no worker polls it, and no frame is switched to
+// it.
 //
 // Behind the device (a TAP in a namespace, usually) is a host that has 169.254.169.254 and finds
-// all clients on link: weft answers its ARP for every other address, as the service port.
+// all clients on link: weft answers its ARP for every other address. Packets of the host go to
+// clients that have asked before, by the port and to the MAC that they asked by.
 
 #include "slowpath/internal.h"
 
@@ -23,18 +25,20 @@
 
 // ---- backends ---------------------------------------------------------------------------------
 
-static int compare_backend(const void *key, const void *element)
+static int compare_backends(const void *a, const void *b)
 {
-	const struct metadata_backend *backend = element;
+	const struct metadata_backend *x = a, *y = b;
 
-	return (int)*(const uint16_t *)key - backend->attachment;
+	return x->device < y->device ? -1 : x->device > y->device;
 }
 
-static struct metadata_backend *backend_of(struct slowpath *s, uint16_t attachment)
+static struct metadata_backend *find_backend(struct slowpath *s, struct device *device)
 {
-	return s->n_backends == 0 ? NULL
-				  : bsearch(&attachment, s->backends, s->n_backends,
-					    sizeof(*s->backends), compare_backend);
+	struct metadata_backend key = {.device = device};
+
+	return s->n_backends == 0
+		       ? NULL
+		       : bsearch(&key, s->backends, s->n_backends, sizeof(key), compare_backends);
 }
 
 static void waiting_drop(struct slowpath *s, struct metadata_backend *backend)
@@ -42,6 +46,19 @@ static void waiting_drop(struct slowpath *s, struct metadata_backend *backend)
 	if (backend->waiting != NULL)
 		packet_drop(s, backend->waiting, backend->attachment, DROP_METADATA_NONE);
 	backend->waiting = NULL;
+}
+
+// The device may serve several ports: those of one router.
+static size_t without_repetitions(struct metadata_backend *backends, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(backends, n, sizeof(*backends), compare_backends);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || backends[kept - 1].device != backends[i].device)
+			backends[kept++] = backends[i];
+	}
+	return kept;
 }
 
 void metadata_follow(struct slowpath *s)
@@ -54,17 +71,21 @@ void metadata_follow(struct slowpath *s)
 		abort(); // as an arena does: it is configuration
 	for (size_t i = 0; i < services->n_ports; i++) {
 		const struct internal_port *port = &services->ports[i];
-		struct metadata_backend *old = backend_of(s, port->attachment);
 
-		if (port->metadata == NULL)
+		if (port->metadata != NULL)
+			backends[n++] = (struct metadata_backend){
+				.device = port->metadata, .attachment = port->attachment};
+	}
+	n = without_repetitions(backends, n);
+	for (size_t i = 0; i < n; i++) {
+		struct metadata_backend *old = find_backend(s, backends[i].device);
+
+		if (old == NULL)
 			continue;
-		if (old != NULL && old->device == port->metadata) {
-			backends[n] = *old;
-			old->waiting = NULL;
-		}
-		backends[n].attachment = port->attachment;
-		backends[n].port = port;
-		backends[n++].device = port->metadata;
+		backends[i].mac = old->mac;
+		backends[i].ask_ns = old->ask_ns;
+		backends[i].waiting = old->waiting;
+		old->waiting = NULL;
 	}
 	metadata_clear(s);
 	s->backends = backends;
@@ -88,7 +109,7 @@ static void backend_send(
 {
 	struct ether_wire *ether = rte_pktmbuf_mtod(mbuf, struct ether_wire *);
 
-	ether_addr_set(ether->source, backend->port->mac);
+	ether_addr_set(ether->source, backend->device->mac);
 	if (backend->device->tx_burst(backend->device, 0, &mbuf, 1) == 0)
 		packet_drop(s, mbuf, backend->attachment,
 			backend->device->tx_no_peer ? DROP_TX_NO_PEER : DROP_TX_FULL);
@@ -115,7 +136,7 @@ static void ask(struct slowpath *s, struct metadata_backend *backend, uint32_t c
 {
 	struct arp arp = {
 		.op = ARP_REQUEST,
-		.sender_mac = backend->port->mac,
+		.sender_mac = backend->device->mac,
 		.sender_ip = client,
 		.target_ip = METADATA_ADDRESS,
 	};
@@ -137,19 +158,26 @@ static void waiting_send(struct slowpath *s, struct metadata_backend *backend)
 	backend_send(s, backend, mbuf);
 }
 
-static struct metadata_client *client_slot(struct slowpath *s, uint16_t network, uint32_t address)
+static struct metadata_client *client_slot(
+	struct slowpath *s, const struct device *device, uint32_t address)
 {
+	uint32_t hash = (address ^ (uint32_t)((uintptr_t)device >> 6)) * s->hash_multiplier;
+
 	_Static_assert(METADATA_CLIENTS == 1 << 12, "the hash gives 12 bits");
-	return &s->metadata_clients[((address ^ network) * s->hash_multiplier) >> 20];
+	return &s->metadata_clients[hash >> 20];
 }
 
 void metadata_send(struct slowpath *s, const struct frame *f)
 {
-	struct metadata_backend *backend = backend_of(s, f->port->attachment);
+	struct metadata_backend *backend = find_backend(s, f->port->metadata);
 	uint32_t client = f->ip.source;
 
-	*client_slot(s, f->network->id, client) =
-		(struct metadata_client){f->network->id, client, f->source};
+	*client_slot(s, backend->device, client) = (struct metadata_client){
+		.device = backend->device,
+		.address = client,
+		.attachment = f->port->attachment,
+		.mac = f->source,
+	};
 	// One packet waits for the MAC: a client sends its first one again.
 	waiting_drop(s, backend);
 	backend->waiting = rte_pktmbuf_copy(f->mbuf, s->tables->pool, 0, UINT32_MAX);
@@ -179,7 +207,7 @@ static enum drop_reason arp_receive(
 		return NO_DROP;
 	struct arp reply = {
 		.op = ARP_REPLY,
-		.sender_mac = backend->port->mac,
+		.sender_mac = backend->device->mac,
 		.target_mac = arp.sender_mac,
 		.sender_ip = arp.target_ip,
 		.target_ip = arp.sender_ip,
@@ -188,35 +216,28 @@ static enum drop_reason arp_receive(
 	return NO_DROP;
 }
 
-// The station that has the address on the network, 0: it has not asked for anything.
-static uint64_t client_mac(struct slowpath *s, const struct internal_port *port, uint32_t address)
-{
-	const struct metadata_client *client = client_slot(s, port->network->id, address);
-	struct ip_addr ip = ip_from_v4(address);
-	const struct service_owner *owner = service_owner_of(port->network, &ip);
-
-	if (client->network == port->network->id && client->address == address)
-		return client->mac;
-	return owner != NULL && owner->host != NULL ? owner->host->mac : 0;
-}
-
-// Goes to the client as from the service port. Takes the packet.
+// Goes to the client as from the port that it has asked. Takes the packet.
 static enum drop_reason ipv4_receive(
-	struct slowpath *s, struct metadata_backend *backend, struct frame *f)
+	struct slowpath *s, const struct metadata_backend *backend, struct frame *f)
 {
-	const struct internal_port *port = backend->port;
+	const struct metadata_client *client;
+	const struct internal_port *port;
 	struct tcp tcp;
 
 	if (ipv4_parse(f->data, f->len, &f->ip) != 0)
 		return DROP_IP4_MALFORMED;
-	uint64_t client = client_mac(s, port, f->ip.destination);
-	if (client == 0 || f->ip.source != METADATA_ADDRESS || f->ip.fragment ||
+	client = client_slot(s, backend->device, f->ip.destination);
+	if (client->device != backend->device || client->address != f->ip.destination ||
+		f->ip.source != METADATA_ADDRESS || f->ip.fragment ||
 		f->ip.protocol != IP_PROTOCOL_TCP ||
 		tcp_parse(&f->ip, f->data + f->ip.header_len, &tcp) != 0 || tcp.source != HTTP_PORT)
 		return DROP_SERVICE_OTHER;
+	port = services_port(s->services, client->attachment);
+	if (port == NULL || port->metadata != backend->device)
+		return DROP_SERVICE_OTHER; // the client's network has gone since
 
 	struct ether_wire *ether = rte_pktmbuf_mtod(f->mbuf, struct ether_wire *);
-	ether_addr_set(ether->destination, client);
+	ether_addr_set(ether->destination, client->mac);
 	ether_addr_set(ether->source, port->mac);
 	f->mbuf->ol_flags = 0; // what the device said was for us
 	packet_inject(s, f->mbuf, port->attachment, 0);

@@ -301,17 +301,19 @@ END_TEST
 START_TEST(metadata_goes_to_the_backend_and_back)
 {
 	struct frame request = frame_tcp(&a_to_metadata, 1024, HTTP, 0);
-	struct frame for_backend =
-		segment((struct hosts){MAC_S, MAC_BACKEND, IP_A, METADATA}, 1024, HTTP);
 	struct frame reply =
 		segment((struct hosts){MAC_BACKEND, MAC_S, METADATA, IP_A}, HTTP, 1024);
 	struct frame for_client = segment((struct hosts){MAC_S, MAC_A, METADATA, IP_A}, HTTP, 1024);
-	struct frame who_has_backend = ask(MAC_S, IP_A, METADATA);
-	struct frame backend_is = tell(MAC_BACKEND, METADATA, MAC_S, IP_A);
 	struct frame who_has_client = ask(MAC_BACKEND, METADATA, IP_A);
-	struct frame client_is = tell(MAC_S, IP_A, MAC_BACKEND, METADATA);
+	struct frame for_backend, who_has_backend, backend_is, client_is;
+	const char *ours;
 
 	service_node("", BACKEND);
+	ours = device_mac_text("meta");
+	for_backend = segment((struct hosts){ours, MAC_BACKEND, IP_A, METADATA}, 1024, HTTP);
+	who_has_backend = ask(ours, IP_A, METADATA);
+	backend_is = tell(MAC_BACKEND, METADATA, ours, IP_A);
+	client_is = tell(ours, IP_A, MAC_BACKEND, METADATA);
 	arrive("a", &request);
 	expect("meta", &who_has_backend); // the request waits for the answer
 	expect_none("meta");

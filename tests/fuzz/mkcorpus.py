@@ -11,8 +11,9 @@ import os
 import struct
 import sys
 
-from scapy.all import (ARP, BOOTP, DHCP, DNS, DNSQR, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA,
-    ICMPv6ND_NS, ICMPv6ND_RA, IPv6, IPv6ExtHdrHopByHop, Raw, VXLAN, raw)
+from scapy.all import (ARP, BOOTP, DHCP, DNS, DNSQR, DNSRROPT, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA,
+    ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPOption_NOP, IPv6, IPv6ExtHdrHopByHop, Raw,
+    VXLAN, raw)
 from scapy.contrib.igmp import IGMP
 
 # As fuzz_pipeline.c lists and names them.
@@ -276,10 +277,88 @@ def control():
     }
 
 
+def dhcp_message(*options, chaddr=bytes.fromhex("fa163ede6e86"), flags=0, ciaddr="0.0.0.0", **fields):
+    return raw(BOOTP(chaddr=chaddr, xid=7, flags=flags, ciaddr=ciaddr, **fields) / DHCP(options=[*options, "end"]))
+
+
+def clients():
+    """Behind a byte that chooses the configuration, see fuzz_dhcp.c."""
+    ours, us = ("requested_addr", "172.16.1.33"), ("server_id", "172.16.1.10")
+    wanted = ("param_req_list", [1, 3, 6, 12, 15, 26, 28, 42, 121, 249])
+
+    def kind(name):
+        return ("message-type", name)
+
+    messages = {
+        "discover": dhcp_message(kind("discover"), wanted, ("max_dhcp_size", 576)),
+        "discover-all": dhcp_message(kind("discover"), flags=0x8000),
+        "selecting": dhcp_message(kind("request"), ours, us, ("lease_time", 100)),
+        "selecting-other": dhcp_message(kind("request"), ours, ("server_id", "172.16.1.9")),
+        "selecting-wrong": dhcp_message(kind("request"), ("requested_addr", "10.0.0.1"), us),
+        "reboot": dhcp_message(kind("request"), ours, wanted),
+        "renew": dhcp_message(kind("request"), ciaddr="172.16.1.33"),
+        "renew-wrong": dhcp_message(kind("request"), ciaddr="172.16.1.34"),
+        "decline": dhcp_message(kind("decline"), ours, us),
+        "release": dhcp_message(kind("release"), us, ciaddr="172.16.1.33"),
+        "inform": dhcp_message(kind("inform"), wanted, ciaddr="172.16.1.33"),
+        "relayed": dhcp_message(kind("discover"), giaddr="172.16.1.250"),
+        "chaddr": dhcp_message(kind("discover"), chaddr=b"\2\0\0\0\0\1"),
+        "bootp": dhcp_message(),
+        "overload": dhcp_message(("dhcp-option-overload", 3), sname=b"\x32\4\xac\x10\1\x21\xff", file=b"\x35\1\3\xff"),
+        "past": dhcp_message(kind("discover"))[:-1] + b"\x2a\xc8\1",
+    }
+    inputs = {name: b"\0" + message for name, message in messages.items()}
+    inputs.update({f"config-{flags:02x}": bytes((flags,)) + messages["discover-all"] for flags in (1, 2, 4, 8, 0x10, 0x2c)})
+    frame = Ether(src="fa:16:3e:de:6e:86", dst=BROADCAST) / IP(src="0.0.0.0", dst="255.255.255.255") / \
+        UDP(sport=68, dport=67) / Raw(messages["discover"])
+    return {**inputs, "frame": b"\x80" + raw(frame)}
+
+
+def queries():
+    def query(name, kind="A", **more):
+        return raw(DNS(id=7, rd=1, qd=DNSQR(qname=name, qtype=kind), **more))
+
+    host = "host-172-16-1-33"
+    return {
+        "a": query(host), "a-domain": query(host + ".openstacklocal"), "aaaa": query(host, "AAAA"),
+        "any": query(host, "ANY"), "mx": query(host, "MX"), "ptr": query("33.1.16.172.in-addr.arpa", "PTR"),
+        "ptr-long": query("255.1.16.172.in-addr.arpa", "PTR"), "foreign": query("example.com"),
+        "edns": query(host, ar=DNSRROPT(rclass=4096)), "edns-long": query("250.1.16.172.in-addr.arpa", "PTR",
+            ar=DNSRROPT(rclass=1232)),
+        "loop": query("a")[:12] + b"\xc0\x0c\0\1\0\1", "answer": query(host, qr=1), "root": query("."),
+        "two": raw(DNS(qd=DNSQR(qname="a") / DNSQR(qname="b"), qdcount=2)), "cut": query(host)[:20],
+    }
+
+
+def neighbours():
+    """Behind a byte that says what it is, see fuzz_neighbour.c."""
+    six = IPv6(src="fe80::1", dst="fe80::2", hlim=255)
+    solicit = ICMPv6ND_NS(tgt="fe80::2")
+    mac = "fa:16:3e:de:6e:86"
+    packet = IP(src="172.16.1.33", dst="172.16.1.10")
+    return {
+        "arp": b"\0" + raw(ARP(op=1, hwsrc=mac, psrc="172.16.1.33", pdst="172.16.1.10")),
+        "arp-reply": b"\0" + raw(ARP(op=2, hwsrc=mac, psrc="172.16.1.33", pdst="172.16.1.10")),
+        "arp-hlen": b"\0" + raw(ARP(hwlen=8)),
+        "ns": b"\x81" + raw(six / solicit / ICMPv6NDOptSrcLLAddr(lladdr=mac)),
+        "ns-checksum": b"\1" + raw(six / solicit / ICMPv6NDOptSrcLLAddr(lladdr=mac)),
+        "na": b"\x81" + raw(six / ICMPv6ND_NA(tgt="fe80::1", R=1, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac)),
+        "dad": b"\x81" + raw(IPv6(src="::", dst="ff02::1:ff00:2", hlim=255) / solicit),
+        "ra": b"\x81" + raw(six / ICMPv6ND_RA()),
+        "udp": b"\x82" + raw(packet / UDP(sport=1, dport=9) / Raw(b"weft")),
+        "udp-long": b"\x82" + raw(packet / UDP(sport=1, dport=9) / Raw(bytes(900))),
+        "ping": b"\x82" + raw(packet / ICMP()), "options": b"\x82" + raw(IP(src="172.16.1.33", dst="172.16.1.10",
+            options=[IPOption_NOP()] * 4) / UDP()),
+        "error": b"\x82" + raw(packet / ICMP(type=3, code=3) / IP(src="172.16.1.10", dst="172.16.1.33") / UDP()),
+        "fragment": b"\x82" + raw(IP(src="172.16.1.33", dst="172.16.1.10", frag=3) / UDP()),
+    }
+
+
 def main():
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
     directory = sys.argv[1] if len(sys.argv) > 1 else here
-    for target, inputs in (("pipeline", pipeline()), ("control", control())):
+    for target, inputs in (("pipeline", pipeline()), ("control", control()), ("dhcp", clients()), ("dns", queries()),
+            ("neighbour", neighbours())):
         os.makedirs(os.path.join(directory, target), exist_ok=True)
         for name, data in inputs.items():
             with open(os.path.join(directory, target, name), "wb") as file:

@@ -6,24 +6,11 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "control/control.h"
+#include "fuzz.h"
 #include "pipeline/pipeline.h"
 #include "tables/tables.h"
-
-// What must hold whatever the input is.
-#define FUZZ_CHECK(condition, ...)                                                                 \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: " #condition ": ", __FILE__, __LINE__);            \
-			fprintf(stderr, __VA_ARGS__);                                              \
-			fputc('\n', stderr);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 struct fuzz_node {
 	struct rte_mempool *pool;    // of weft
@@ -44,7 +31,3 @@ void node_stop(void);
 void node_run(void);
 // Frames that arrived on a device go through the pipeline.
 void node_receive(const char *device, struct rte_mbuf **mbufs, uint16_t n);
-
-// The entry points that libFuzzer and the replay of the corpus share.
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

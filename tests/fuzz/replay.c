@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "node.h"
+#include "fuzz.h"
 
 static unsigned n_inputs;
 
