@@ -294,10 +294,14 @@ static void xdp_share(struct device *device, const struct device_share *share)
 {
 	struct xdp *x = device->priv;
 	bool promiscuous = share->vlans || share->untagged;
+	uint64_t mac;
 	int ret = 0;
 
+	if (netif_mac(x->name, &mac) < 0) // the kernel may have changed it
+		mac = device->mac;
+
 	__atomic_store_n(&x->port, htons(share->port), __ATOMIC_RELAXED);
-	uplink_share(x->uplink, share, device->mac, !x->mode->sockets);
+	uplink_share(x->uplink, share, mac, !x->mode->sockets);
 	if (promiscuous || x->promiscuous) {
 		ret = packet_listen(&x->packet, promiscuous);
 		x->promiscuous = promiscuous;

@@ -144,6 +144,8 @@ void slowpath_set_underlay(struct slowpath *s, const struct underlay *underlay)
 	}
 	if (other_kernel)
 		kernel_change(s, underlay);
+	if (s->kernel == NULL && underlay->kernel_index != 0)
+		next = (struct underlay_state){.present = false}; // nobody would be its host stack
 	s->underlay = next;
 	if (s->kernel != NULL)
 		kernel_set_endpoint(s->kernel, next.address, next.port);

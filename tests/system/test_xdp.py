@@ -133,6 +133,32 @@ def test_fastest_way_is_taken_and_refusals_are_told(shared):
     assert device["mode"] == "copy" and "frames-kernel" in device
 
 
+def test_many_queues(lab):
+    """Each receive queue has a socket, however many workers there are."""
+    for cores in ("1", "0-1"):
+        ns, linux = lab.ns(f"weft{cores}"), lab.ns(f"linux{cores}")
+        lab.veth(ns, UPLINK, linux, "eth0")
+        ns.run("ethtool", "-L", UPLINK, "rx", "2", "tx", "2")
+        linux.run("ethtool", "-L", "eth0", "rx", "2", "tx", "2")
+        ns.ip(f"addr add {WEFT}/24 dev {UPLINK}")
+        vtep = LinuxVtep(linux, LINUX, remotes=[WEFT]).network(1)
+        a, b = lab.instance(f"a{cores}", "10.0.0.1"), lab.instance(f"b{cores}", "10.0.0.2")
+        vtep.plug(1, b)
+        weft = Weft(ns, {
+            "uplinks": {"underlay": {"device": f"xdp:{UPLINK},mode=copy"}},
+            "tunnel": {"uplink": "underlay", "remotes": [LINUX]},
+            "networks": {"vxlan1": {"segments": [{"type": "vxlan", "id": 1}]}}}, cores=cores)
+        weft.port("a", a, "vxlan1")
+        device, = (d for d in weft.rpc("status.get")["devices"] if d["device"].startswith("xdp:"))
+        assert device["rx-queues"] == 3 and device["tx-queues"] == 2
+        assert a.ping("10.0.0.2")
+        end = lab.iperf(b, a, "-P", "8")
+        assert end["sum_received"]["bytes"] > 1e6
+        state = weft.rpc("uplink.list")[0]["state"]
+        assert state["frames-tunnel"] > 100 and state["frames-no-socket"] == 0
+        assert linux.ping(WEFT, count=10)
+
+
 def test_too_large_for_af_xdp(lab):
     """Frames that fit no AF_XDP socket leave packet sockets as the one way."""
     shared = Shared(lab, mtu=9000, uplink={"mtu": 9000})
