@@ -99,6 +99,63 @@ static const struct column security_group_columns[] = {
 	{.title = "MEMBERS", .path = "members"},
 };
 
+static const struct column subnet_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "NETWORK", .path = "network"},
+	{.title = "CIDR", .path = "cidr"},
+	{.title = "GATEWAY", .path = "gateway"},
+	{.title = "ROUTER", .path = "state.router"},
+	{.title = "DHCP", .path = "dhcp.mode"},
+	{.title = "SERVICE", .path = "dhcp.address"},
+	{.title = "USED", .path = "state.addresses", .number = true},
+	{.title = "POOLS", .path = "pools"},
+};
+
+// "vxlan1 172.16.1.1, vxlan2 172.16.2.1"
+static void interfaces_cell(const json_t *value, char text[CELL_LEN])
+{
+	const json_t *interface;
+	size_t len = 0;
+	size_t i;
+
+	snprintf(text, CELL_LEN, "-");
+	json_array_foreach (value, i, interface) {
+		const char *subnet = json_string_value(json_object_get(interface, "subnet"));
+		const char *address = json_string_value(json_object_get(interface, "address"));
+
+		len += (size_t)snprintf(text + len, CELL_LEN - len, "%s%s %s", i > 0 ? ", " : "",
+			subnet == NULL ? "?" : subnet, address == NULL ? "?" : address);
+		if (len >= CELL_LEN)
+			return;
+	}
+}
+
+static const struct column router_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "GATEWAY", .path = "gateway.network"},
+	{.title = "ADDRESS", .path = "gateway.address"},
+	{.title = "SNAT", .path = "gateway.enable-snat"},
+	{.title = "ROUTES", .path = "routes", .format = count_cell, .number = true},
+	{.title = "FLOATING", .path = "state.floating-ips", .format = count_cell, .number = true},
+	{.title = "INTERFACES", .path = "interfaces", .format = interfaces_cell},
+};
+
+static const struct column interface_columns[] = {
+	{.title = "SUBNET", .path = "subnet"},
+	{.title = "ADDRESS", .path = "address"},
+	{.title = "MAC", .path = "mac"},
+	{.title = "PORT", .path = "port"},
+};
+
+static const struct column floating_ip_columns[] = {
+	{.title = "NAME", .path = "name"},
+	{.title = "ADDRESS", .path = "external-address"},
+	{.title = "NETWORK", .path = "network"},
+	{.title = "PORT", .path = "port"},
+	{.title = "FIXED", .path = "address"},
+	{.title = "ROUTER", .path = "state.router"},
+};
+
 static const struct column port_columns[] = {
 	{.title = "NAME", .path = "name"},
 	{.title = "NETWORK", .path = "network"},
@@ -118,7 +175,10 @@ static const struct {
 	{"uplink", uplink_columns, ARRAY_SIZE(uplink_columns)},
 	{"network", network_columns, ARRAY_SIZE(network_columns)},
 	{"security-group", security_group_columns, ARRAY_SIZE(security_group_columns)},
+	{"subnet", subnet_columns, ARRAY_SIZE(subnet_columns)},
 	{"port", port_columns, ARRAY_SIZE(port_columns)},
+	{"router", router_columns, ARRAY_SIZE(router_columns)},
+	{"floating-ip", floating_ip_columns, ARRAY_SIZE(floating_ip_columns)},
 };
 
 // A list of objects as it could be typed.
@@ -141,6 +201,8 @@ static void field_line(const struct field *field, const json_t *value, struct ta
 		snprintf(line->value, CELL_LEN, "%s", json_is_true(value) ? "true" : "false");
 	} else if (is_segments(field)) {
 		segments_cell(value, line->value);
+	} else if (strcmp(field->name, "interfaces") == 0) {
+		interfaces_cell(value, line->value); // in full below
 	} else if (field->type == FIELD_OBJECTS && field->sub->word_form != NULL) {
 		word_cell(field, value, line->value);
 	} else if (field->type == FIELD_OBJECTS) {
@@ -192,6 +254,11 @@ static void object_lines(struct cli *cli, const struct object_def *def, const js
 	if (json_array_size(json_object_get(object, "rules")) > 0) {
 		fputc('\n', cli->out);
 		rules_print(cli, json_object_get(object, "rules"));
+	}
+	if (json_array_size(json_object_get(object, "interfaces")) > 0) {
+		fputc('\n', cli->out);
+		table_print(cli, interface_columns, ARRAY_SIZE(interface_columns),
+			json_object_get(object, "interfaces"));
 	}
 }
 

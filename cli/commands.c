@@ -97,6 +97,7 @@ const struct command commands[] = {
 	{"floating-ip", "floating-ip", NULL, object_verbs, ARRAY_SIZE(object_verbs)},
 	{"fdb", "fdb", "where MACs are: learned entries and static ones", fdb_verbs, 4},
 	{"lease", NULL, "addresses that the DHCP responder has given", &lease_verb, 1},
+	{"service", NULL, "weft's own ports on the networks", &service_verb, 1},
 	{"session", NULL, "connections that the filters of ports track", session_verbs, 2},
 	{"sessions", "sessions", NULL, single_verbs, ARRAY_SIZE(single_verbs)},
 	{"config", NULL, "the whole configuration as one JSON document", config_verbs, 5},

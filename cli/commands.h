@@ -27,6 +27,9 @@ extern const size_t n_session_verbs;
 // cmd_lease.c
 extern const struct verb lease_verb;
 
+// cmd_service.c
+extern const struct verb service_verb;
+
 // cmd_fdb.c
 extern const struct verb fdb_verbs[];
 extern const size_t n_fdb_verbs;

@@ -143,6 +143,7 @@ static const struct method *const tables[] = {
 	fdb_methods,
 	filter_methods,
 	lease_methods,
+	service_methods,
 	stats_methods,
 	status_methods,
 };

@@ -41,6 +41,7 @@ extern const struct method rule_methods[];
 extern const struct method fdb_methods[];
 extern const struct method filter_methods[];
 extern const struct method lease_methods[];
+extern const struct method service_methods[];
 extern const struct method stats_methods[];
 extern const struct method status_methods[];
 

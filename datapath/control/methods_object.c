@@ -135,6 +135,47 @@ static json_t *workers_state(const struct control *control, const void *object)
 	return json_pack("{s:i}", "workers", (int)control->tables->n_workers);
 }
 
+static json_t *subnet_state(const struct control *control, const void *object)
+{
+	const struct subnet_config *subnet = object;
+	const struct model *model = control->model;
+	const char *router = model_subnet_router(model, subnet);
+	int n = 0;
+
+	for (size_t i = 0; i < model->n_ports; i++) {
+		const struct port_config *port = &model->ports[i];
+
+		for (size_t j = 0; j < port->addresses.n; j++)
+			n += strcmp(port->network, subnet->network) == 0 &&
+			     ip_prefix_contains(&subnet->cidr, &port->addresses.list[j]);
+	}
+	return json_pack("{s:i, s:s?}", "addresses", n, "router", router);
+}
+
+static json_t *router_state(const struct control *control, const void *object)
+{
+	const struct router_config *router = object;
+	const struct model *model = control->model;
+	json_t *floating = json_array();
+
+	for (size_t i = 0; i < model->n_floating_ips; i++) {
+		const struct floating_ip_config *fip = &model->floating_ips[i];
+		char text[IP_TEXT_LEN];
+
+		if (fip->router != NULL && strcmp(fip->router, router->name) == 0)
+			json_array_append_new(
+				floating, json_string(ip_format(&fip->external, text)));
+	}
+	return json_pack("{s:o}", "floating-ips", floating);
+}
+
+static json_t *floating_ip_state(const struct control *control, const void *object)
+{
+	const struct floating_ip_config *fip = object;
+
+	return json_pack("{s:s?}", "router", fip->router);
+}
+
 static json_t *security_group_state(const struct control *control, const void *object)
 {
 	const struct security_group *group = object;
@@ -154,8 +195,11 @@ static const struct {
 	{"uplink", uplink_state},
 	{"tunnel", tunnel_state},
 	{"network", network_state},
+	{"subnet", subnet_state},
 	{"security-group", security_group_state},
 	{"port", port_state},
+	{"router", router_state},
+	{"floating-ip", floating_ip_state},
 	{"sessions", sessions_state},
 };
 

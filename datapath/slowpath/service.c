@@ -25,6 +25,11 @@ void slowpath_set_services(struct slowpath *s, struct services *services)
 	services_free(old);
 }
 
+const struct services *slowpath_services(const struct slowpath *s)
+{
+	return s->services;
+}
+
 int slowpath_open_leases(struct slowpath *s, const char *directory)
 {
 	struct leases *leases = leases_open(directory);

@@ -51,7 +51,12 @@ enum drop_reason service_arp(struct slowpath *s, const struct frame *f)
 	const struct service_owner *claimed = service_owner_of(f->network, &sender);
 	const struct service_owner *owner = service_owner_of(f->network, &target);
 
-	if (claimed != NULL && claimed->internal != NULL) {
+	bool is_claimed = claimed != NULL && claimed->internal != NULL;
+
+	// Another router of this node asks in its own name.
+	if (is_claimed && claimed->internal->mac == arp.sender_mac && claimed->internal != f->port)
+		is_claimed = false;
+	if (is_claimed) {
 		if (claimed->internal->mac != arp.sender_mac &&
 			(f->port == NULL || f->port == claimed->internal))
 			address_conflict(s, claimed->internal, &sender, arp.sender_mac);

@@ -72,6 +72,8 @@ bool slowpath_underlay_changed(struct slowpath *slowpath);
 // Called after the snapshot is published: what weft itself is on the networks of that snapshot
 // (services.h). Takes it. A device that is named in it may close only after the next call.
 void slowpath_set_services(struct slowpath *slowpath, struct services *services);
+// Those in force; NULL before the first call.
+const struct services *slowpath_services(const struct slowpath *slowpath);
 // Reads the leases that the DHCP responder gave, and keeps those it will give, in a directory; they
 // are forgotten with the process until then. Call it before the first configuration. Returns 0 or
 // -errno, logged.

@@ -12,11 +12,11 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../tests/system"))
+sys.path.insert(0, os.path.join(HERE, ".."))
 
 # pylint: disable=wrong-import-position
+from story import Story, tell  # noqa: E402
 from capture import Port  # noqa: E402
-from netlab import Lab, interruptible, sweep  # noqa: E402
 from node import Weft  # noqa: E402
 from peers import LinuxVtep  # noqa: E402
 from scapy.all import Dot1Q, Ether  # noqa: E402
@@ -30,65 +30,12 @@ PICTURE = """
       |
       +--- trunk: VLAN 1001 --- host 10.0.0.4          no VXLAN here
 """
-COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
-def paint(code, text):
-    return f"\033[{code}m{text}\033[0m" if COLOUR else text
+class Demo(Story):
+    """Learning, a gateway, drops, and the ledger."""
 
-
-class Failed(Exception):
-    """A step that did not work."""
-
-
-class Demo:
-    """The lab, and what is printed."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.steps = 0
-
-    def step(self, title):
-        self.steps += 1
-        print(f"\n{paint('1;36', f'{self.steps}. {title}')}")
-
-    def say(self, text):
-        print(f"   {text}")
-
-    def check(self, what, worked):
-        print(f"   {paint('32', 'ok') if worked else paint('1;31', 'FAILED')}: {what}", flush=True)
-        if not worked:
-            raise Failed(what)
-
-    def show(self, where, command, output):
-        print(paint("2", f"   {where}$ {command}"))
-        for line in output.rstrip().splitlines():
-            print(f"     {line}")
-
-    def weft(self, node, *words):
-        """Runs the CLI on a node and shows what it says."""
-        self.show(node.ns.short, "weft " + " ".join(words), node.cli(*words))
-
-    def ping(self, source, target):
-        what = f"{source.short} pings {target.short} ({target.address})"
-        self.check(what, source.ping(target.address))
-
-    def wire(self, ns, ifname, options, traffic, lines=4):
-        """What tcpdump sees on an interface while traffic() runs."""
-        command = ["tcpdump", "-n", "-e", "-l", "--immediate-mode", "-i", ifname, *options]
-        dump = ns.start(*command)
-        dump.wait_output("listening on")
-        traffic()
-        dump.wait_output("(?s)" + "ICMP echo.*" * 2)
-        dump.stop()
-        seen = [line for line in dump.output().splitlines() if " > " in line]
-        # With -T vxlan a packet is two lines, the outer headers and the inner packet.
-        first = next(i for i, line in enumerate(seen) if "ICMP echo" in line)
-        seen = seen[first - ("-T" in options):]
-        self.show(ns.short, " ".join(command), "\n".join(seen[:lines]))
-        return seen
-
-    # ---- the steps
+    parts = ("build", "learning", "on_the_wire", "gateway", "drops", "ledger", "stop")
 
     def build(self):
         self.step("Two weft nodes and a Linux VTEP on one underlay, a host on a VLAN trunk")
@@ -178,28 +125,5 @@ class Demo:
             node.stop()
             self.check(f"{node.ns.short} stopped in {time.monotonic() - begin:.2f} s", True)
 
-    def run(self):
-        for part in (self.build, self.learning, self.on_the_wire, self.gateway, self.drops,
-                     self.ledger, self.stop):
-            part()
 
-
-def main():
-    interruptible()
-    sweep()
-    begin = time.monotonic()
-    try:
-        with Lab() as lab:
-            Demo(lab).run()
-    except KeyboardInterrupt:
-        print("\ninterrupted; everything is removed again")
-        return 130
-    except (Failed, AssertionError, RuntimeError, OSError) as failure:
-        print(f"\n{paint('1;31', 'The demo failed')}: {failure}")
-        return 1
-    took = time.monotonic() - begin
-    print(f"\n{paint('1;32', 'Every step worked')} ({took:.0f} s). Nothing is left running.")
-    return 0
-
-
-sys.exit(main())
+sys.exit(tell(Demo))

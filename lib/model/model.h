@@ -432,7 +432,8 @@ const struct subnet_config *model_subnet_of(
 // The router that has this port as an interface, NULL: none.
 const struct router_config *model_port_router(const struct model *model, const char *port);
 
-// Whether a router's interface holds the gateway address of the subnet: it is not isolated.
+// The router whose interface holds the gateway address of the subnet, NULL: it is isolated.
+const char *model_subnet_router(const struct model *model, const struct subnet_config *subnet);
 bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet);
 
 // A port of the infrastructure: never filtered, may plug in anywhere.

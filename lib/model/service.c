@@ -84,10 +84,15 @@ const struct router_config *model_port_router(const struct model *model, const c
 							: model_router(model, config->router);
 }
 
-bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet)
+const char *model_subnet_router(const struct model *model, const struct subnet_config *subnet)
 {
 	for (size_t i = 0; i < model->n_routers; i++)
 		if (router_holds_gateway(&model->routers[i], subnet))
-			return true;
-	return false;
+			return model->routers[i].name;
+	return NULL;
+}
+
+bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet)
+{
+	return model_subnet_router(model, subnet) != NULL;
 }

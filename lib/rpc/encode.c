@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Model -> document -> JSON text.
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/protocol.h"
 #include "rpc/config_json.h"
 
-#define KINDS_MAX 16
+#define KINDS_MAX 32 // of objects, those inside others too
 
 struct encoder {
 	struct arena *arena;
@@ -205,8 +206,9 @@ static const void *default_object(struct encoder *e, const struct object_def *de
 	size_t i = 0;
 	void *object;
 
-	while (e->defaults[i].def != NULL && e->defaults[i].def != def)
+	while (i < KINDS_MAX && e->defaults[i].def != NULL && e->defaults[i].def != def)
 		i++;
+	assert(i < KINDS_MAX);
 	if (e->defaults[i].def == NULL) {
 		object = arena_alloc(e->arena, def->size);
 		object_init(def, object, e->arena);
@@ -223,7 +225,8 @@ static bool left_out(struct encoder *e, const struct object_def *def, const stru
 	bool same;
 
 	if (!is_given(field, object))
-		return !e->full || (field->type == FIELD_UINT && json_integer_value(value) == 0);
+		return !e->full || field->type == FIELD_OBJECT ||
+		       (field->type == FIELD_UINT && json_integer_value(value) == 0);
 	if (e->full || field->set_offset != 0 || (field->flags & FIELD_REQUIRED))
 		return false;
 	usual = encode_field(e, field, default_object(e, def));

@@ -719,7 +719,10 @@ static int run_suite(void)
 	add_case(suite, "drops", drop_tests);
 	add_case(suite, "local", local_tests);
 	add_case(suite, "service", service_tests);
+	add_case(suite, "router", router_tests);
+	add_case(suite, "router_nat", router_nat_tests);
 	add_case(suite, "service dhcp", service_dhcp_tests);
+	add_case(suite, "dhcp", dhcp_tests);
 	add_case(suite, "filters", filter_tests);
 	add_case(suite, "states", filter_state_tests);
 	add_case(suite, "fragments", filter_fragment_tests);

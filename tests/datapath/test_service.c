@@ -44,6 +44,28 @@ static void is_met_with_silence(const char *device, const struct frame *frame)
 	expect_none(device);
 }
 
+START_TEST(own_ports_are_listed)
+{
+	json_t *request = json_loads("{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": "
+				     "\"service.list\", \"params\": {\"network\": \"vxlan1\"}}",
+		0, NULL);
+	json_t *wanted = json_loads(
+		"[{\"attachment\": \"service vxlan1\", \"kind\": \"service\", \"network\": "
+		"\"vxlan1\", \"mac\": \"" MAC_S "\", \"addresses\": [\"172.16.1.10/24\", "
+		"\"169.254.169.254/32\", \"fe80::a9fe:a9fe/128\"], \"metadata-device\": "
+		"\"fake:meta\"}]",
+		0, NULL);
+	json_t *answer;
+
+	service_node("", BACKEND);
+	answer = control_call(sw.control, request);
+	ck_assert(json_equal(json_object_get(answer, "result"), wanted));
+	json_decref(answer);
+	json_decref(wanted);
+	json_decref(request);
+}
+END_TEST
+
 // ---- ARP --------------------------------------------------------------------------------------
 
 START_TEST(item_91_service_addresses_are_answered)
@@ -384,6 +406,7 @@ END_TEST
 void service_tests(TCase *tcase)
 {
 	const TTest *const tests[] = {
+		own_ports_are_listed,
 		item_91_service_addresses_are_answered,
 		item_91_each_network_has_its_own_service_port,
 		item_91_stations_behind_the_tunnel_are_answered_through_it,

@@ -50,6 +50,29 @@ static const struct {
 	{"port add p network n device memif:/tmp/m,id=0",
 		"port.add {\"device\": \"memif:/tmp/m,id=0\", \"name\": \"p\", "
 		"\"network\": \"n\"}"},
+	// keys of an object inside the object
+	{"subnet add s network n cidr 10.0.0.0/24 gateway none dhcp.mode responder dhcp.lease 600",
+		"subnet.add {\"cidr\": \"10.0.0.0/24\", \"dhcp\": {\"lease\": 600, \"mode\": "
+		"\"responder\"}, \"gateway\": \"none\", \"name\": \"s\", \"network\": \"n\"}"},
+	{"subnet set s pools 10.0.0.5-10.0.0.9,10.0.0.20-10.0.0.30 pools 10.0.0.40-10.0.0.40",
+		"subnet.set {\"name\": \"s\", \"pools\": [\"10.0.0.5-10.0.0.9\", "
+		"\"10.0.0.20-10.0.0.30\", \"10.0.0.40-10.0.0.40\"]}"},
+	{"subnet set s dhcp.address default dhcp.force-metadata on",
+		"subnet.set {\"dhcp\": {\"address\": null, \"force-metadata\": true}, \"name\": "
+		"\"s\"}"},
+	{"subnet set s routes 10.9.0.0/16@10.0.0.9,0.0.0.0/0@10.0.0.8",
+		"subnet.set {\"name\": \"s\", \"routes\": [{\"destination\": \"10.9.0.0/16\", "
+		"\"nexthop\": \"10.0.0.9\"}, {\"destination\": \"0.0.0.0/0\", \"nexthop\": "
+		"\"10.0.0.8\"}]}"},
+	{"router set r gateway default interfaces a,b@10.0.0.9",
+		"router.set {\"gateway\": null, \"interfaces\": [{\"subnet\": \"a\"}, "
+		"{\"address\": "
+		"\"10.0.0.9\", \"subnet\": \"b\"}], \"name\": \"r\"}"},
+	{"router set r gateway '{\"network\":\"e\"}'",
+		"router.set {\"gateway\": {\"network\": \"e\"}, \"name\": \"r\"}"},
+	{"port set p dhcp-options '26=1400=true,42=10.0.0.1 10.0.0.2'",
+		"port.set {\"dhcp-options\": [{\"code\": 26, \"forced\": true, \"value\": "
+		"\"1400\"}, {\"code\": 42, \"value\": \"10.0.0.1 10.0.0.2\"}], \"name\": \"p\"}"},
 	{"port set web owner 'a b'", "port.set {\"name\": \"web\", \"owner\": \"a b\"}"},
 	// an object may be called default; a key that must be given can not be reset
 	{"port add p network default device tap:p",
@@ -199,7 +222,7 @@ static const struct {
 } mistakes[] = {
 	{"prot show", "weft: there is no object 'prot'; did you mean 'port'?\n"},
 	{"xyzzy", "weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
-		  "network, subnet, security-group, port, router, floating-ip, fdb, session, "
+		  "network, subnet, security-group, port, router, floating-ip, fdb, lease, session, "
 		  "sessions, config, stats, drops, "
 		  "audit, status, batch, complete, help\n"},
 	{"st", "weft: 'st' is short for more than one object: stats, status\n"},
@@ -277,6 +300,20 @@ static const struct {
 		"weft: session show: state: 'open' is not \"unreplied\", \"replied\", \"stream\", "
 		"\"syn-sent\", \"syn-received\", \"established\", \"fin-wait\", \"close-wait\", "
 		"\"last-ack\", \"time-wait\" or \"close\"\n"},
+	{"subnet set s dhcp.mode on", "weft: subnet set: dhcp.mode: 'on' is not \"off\", "
+				      "\"responder\" or \"external\"\n"},
+	{"subnet set s dhcp on",
+		"weft: subnet set: dhcp: 'on' is not a JSON object; its keys can be given one by "
+		"one as dhcp.mode\n"},
+	{"subnet set s dhcp '{}' dhcp dhcp.mode",
+		"weft: subnet set: dhcp: 'dhcp.mode' is not a JSON object; its keys can be given "
+		"one by one as dhcp.mode\n"},
+	{"subnet set s dhcp default dhcp.mode off",
+		"weft: subnet set: dhcp.mode: the object was given as a whole already\n"},
+	{"subnet set s dhcp.mode off dhcp.mode off", "weft: subnet set: dhcp.mode: given twice\n"},
+	{"subnet set s pools 10.0.0.5",
+		"weft: subnet set: pools: '10.0.0.5' is not a list of ranges such as "
+		"192.0.2.10-192.0.2.20,192.0.2.30-192.0.2.40\n"},
 	{"port add p device tap:p", "weft: port add: network is missing\n"},
 	{"port add p network n device tap:p vlan default",
 		"weft: port add: vlan: 'default' is not an integer from 1 to 4094\n"},

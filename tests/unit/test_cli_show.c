@@ -82,6 +82,60 @@ static const struct {
 		"n        fa:16:3e:00:00:01  static       -  port web\n"
 		"the first 1 entries; choose by network, port or mac, or see more with limit "
 		"(at most 65536)\n"},
+	{"subnet show",
+		"[{\"name\": \"vxlan1\", \"network\": \"vxlan1\", \"cidr\": \"172.16.1.0/24\", "
+		"\"gateway\": \"172.16.1.1\", \"pools\": [\"172.16.1.10-172.16.1.100\"], "
+		"\"dhcp\": {\"mode\": \"responder\", \"address\": \"172.16.1.10\"}, "
+		"\"state\": {\"addresses\": 2, \"router\": \"r\"}}, {\"name\": \"x\", "
+		"\"network\": \"x\", \"cidr\": \"10.2.0.0/16\", \"gateway\": \"none\", "
+		"\"pools\": [], \"dhcp\": {\"mode\": \"off\"}, \"state\": {\"addresses\": 0, "
+		"\"router\": null}}]",
+		"NAME    NETWORK  CIDR           GATEWAY     ROUTER  DHCP       SERVICE      USED  "
+		"POOLS\n"
+		"vxlan1  vxlan1   172.16.1.0/24  172.16.1.1  r       responder  172.16.1.10     2  "
+		"172.16.1.10-172.16.1.100\n"
+		"x       x        10.2.0.0/16    none        -       off        -               0  "
+		"-\n"},
+	{"router show",
+		"[{\"name\": \"r\", \"interfaces\": [{\"subnet\": \"vxlan1\", \"address\": "
+		"\"172.16.1.1\"}, {\"subnet\": \"vxlan2\", \"address\": \"172.16.2.1\"}], "
+		"\"gateway\": {\"network\": \"inside\", \"address\": \"10.1.0.83\", "
+		"\"enable-snat\": true}, \"routes\": [{}], \"state\": {\"floating-ips\": "
+		"[\"10.1.0.50\"]}}, {\"name\": \"s\", \"interfaces\": [], \"routes\": [], "
+		"\"state\": {\"floating-ips\": []}}]",
+		"NAME  GATEWAY  ADDRESS    SNAT  ROUTES  FLOATING  INTERFACES\n"
+		"r     inside   10.1.0.83  yes        1         1  vxlan1 172.16.1.1, vxlan2 "
+		"172.16.2.1\n"
+		"s     -        -          -          0         0  -\n"},
+	{"router show r",
+		"[{\"name\": \"r\", \"interfaces\": [{\"subnet\": \"vxlan1\", \"address\": "
+		"\"172.16.1.1\", \"mac\": \"fa:16:3e:dd:e1:a2\"}], \"routes\": [{\"destination\": "
+		"\"10.8.0.0/16\", \"nexthop\": \"172.16.1.9\"}], \"gateway\": {\"network\": "
+		"\"inside\", \"enable-snat\": false}, \"strict-source\": true, "
+		"\"state\": {\"floating-ips\": [\"10.1.0.50\"]}}]",
+		"name                   r\n"
+		"interfaces             vxlan1 172.16.1.1\n"
+		"gateway.network        inside\n"
+		"gateway.address        the lowest free one of the network's IPv4 pools  "
+		"(default)\n"
+		"gateway.mac            fa:16:3e and three random octets  (default)\n"
+		"gateway.enable-snat    false\n"
+		"routes                 10.8.0.0/16@172.16.1.9\n"
+		"block-private-ingress  false  (default)\n"
+		"strict-source          true\n"
+		"metadata-device        -\n"
+		"floating-ips           10.1.0.50  (state)\n"
+		"\n"
+		"SUBNET  ADDRESS     MAC                PORT\n"
+		"vxlan1  172.16.1.1  fa:16:3e:dd:e1:a2  -\n"},
+	{"floating-ip show",
+		"[{\"name\": \"10.1.0.50\", \"network\": \"inside\", \"external-address\": "
+		"\"10.1.0.50\", \"port\": \"web\", \"address\": \"172.16.1.33\", \"state\": "
+		"{\"router\": \"r\"}}, {\"name\": \"spare\", \"network\": \"inside\", "
+		"\"external-address\": \"10.1.0.2\", \"state\": {\"router\": null}}]",
+		"NAME       ADDRESS    NETWORK  PORT  FIXED        ROUTER\n"
+		"10.1.0.50  10.1.0.50  inside   web   172.16.1.33  r\n"
+		"spare      10.1.0.2   inside   -     -            -\n"},
 	{"security-group show",
 		"[{\"name\": \"default\", \"stateful\": true, \"rules\": [{}, {}, {}, {}], "
 		"\"members\": [], \"state\": {\"ports\": 3}}, {\"name\": \"web\", "
@@ -121,7 +175,10 @@ static const struct {
 		"device                 tap:p\n"
 		"vlan                   the whole device  (default)\n"
 		"mac                    fa:16:3e and three random octets  (default)\n"
-		"addresses              -\n"
+		"addresses              the lowest free one of the network's IPv4 pools, if it has "
+		"any  (default)\n"
+		"dns-name               host- and the address with dashes  (default)\n"
+		"dhcp-options           -\n"
 		"admin-state            up  (default)\n"
 		"vlan-transparent       false  (default)\n"
 		"fdb-limit              the network's  (default)\n"
@@ -168,6 +225,22 @@ static const struct {
 		"NETWORK  ADDRESS      MAC                EXPIRES(s)  DECLINED(s)\n"
 		"vxlan1   172.16.1.17  fa:16:3e:74:ad:39           -          590\n"
 		"vxlan1   172.16.1.33  fa:16:3e:de:6e:86       86400            -\n"},
+	{"service show",
+		"[{\"attachment\": \"service vxlan1\", \"kind\": \"service\", \"network\": "
+		"\"vxlan1\", \"mac\": \"fa:16:3e:31:14:a6\", \"addresses\": "
+		"[\"172.16.1.10/24\", \"169.254.169.254/32\"], \"metadata-device\": "
+		"\"tap:meta\"}]",
+		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
+		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
+		"tap:meta\n"},
+	{"service show",
+		"[{\"attachment\": \"service vxlan1\", \"kind\": \"service\", \"network\": "
+		"\"vxlan1\", \"mac\": \"fa:16:3e:31:14:a6\", \"addresses\": "
+		"[\"172.16.1.10/24\", \"169.254.169.254/32\"], \"metadata-device\": "
+		"\"tap:meta\"}]",
+		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
+		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
+		"tap:meta\n"},
 	{"session show",
 		"[{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
 		"\"state\": \"established\", \"source\": \"10.0.0.1\", \"source-port\": 40000, "

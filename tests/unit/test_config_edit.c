@@ -286,9 +286,101 @@ START_TEST(switches_may_be_on_and_off)
 }
 END_TEST
 
+static void expect_word(const char *kind, const char *key, const char *word, const char *value)
+{
+	const struct field *field = object_field(object_def_by_kind(kind), key);
+	json_t *wanted = json_of(value), *read = config_value_from_word(field, word);
+	char *written = config_value_to_word(field, wanted);
+
+	ck_assert_msg(json_equal(read, wanted), "%s %s", key, word);
+	ck_assert_str_eq(written, word);
+	free(written);
+	json_decref(read);
+	json_decref(wanted);
+}
+
+// There and back.
+START_TEST(elements_with_a_word_form)
+{
+	expect_word("router", "interfaces", "a,b@10.0.0.1,c@10.0.0.2@fa:16:3e:00:00:01",
+		"[{'subnet': 'a'}, {'subnet': 'b', 'address': '10.0.0.1'},"
+		" {'subnet': 'c', 'address': '10.0.0.2', 'mac': 'fa:16:3e:00:00:01'}]");
+	expect_word("router", "routes", "10.0.0.0/8@10.1.0.1",
+		"[{'destination': '10.0.0.0/8', 'nexthop': '10.1.0.1'}]");
+	expect_word("port", "dhcp-options", "42=10.0.0.1 10.0.0.2,26=1400=true",
+		"[{'code': 42, 'value': '10.0.0.1 10.0.0.2'},"
+		" {'code': 26, 'value': '1400', 'forced': true}]");
+	expect_word("subnet", "pools", "10.0.0.1-10.0.0.2,10.0.0.5-10.0.0.6",
+		"['10.0.0.1-10.0.0.2', '10.0.0.5-10.0.0.6']");
+}
+END_TEST
+
+static void expect_json_word(const char *kind, const char *key, const char *value)
+{
+	const struct field *field = object_field(object_def_by_kind(kind), key);
+	json_t *wanted = json_of(value), *read;
+	char *word = config_value_to_word(field, wanted);
+
+	ck_assert_int_eq(word[0], '[');
+	read = config_value_from_word(field, word);
+	ck_assert(json_equal(read, wanted));
+	json_decref(read);
+	free(word);
+	json_decref(wanted);
+}
+
+// A key that is missing in the middle, or a separator in a value: only JSON tells all.
+START_TEST(elements_that_no_word_can_tell)
+{
+	expect_json_word("router", "interfaces", "[{'subnet': 'a', 'mac': 'fa:16:3e:00:00:01'}]");
+	expect_json_word("router", "interfaces", "[{'subnet': 'a'}, {'port': 'p'}]");
+	expect_json_word("port", "dhcp-options", "[{'code': 17, 'value': 'a=b'}]");
+	expect_json_word("port", "dhcp-options", "[{'code': 17, 'value': 'a,b'}]");
+}
+END_TEST
+
+START_TEST(objects_inside_are_merged)
+{
+	json_t *document = json_of("{'subnets': {'s': {'dhcp': {'mode': 'off', 'lease': 600}}}}");
+
+	edit_well(document, "subnet", CONFIG_SET,
+		"{'name': 's', 'dhcp': {'lease': null, 'domain': 'x'}}");
+	expect_equal(document, "subnets", "{'s': {'dhcp': {'mode': 'off', 'domain': 'x'}}}");
+	edit_well(document, "subnet", CONFIG_SET, "{'name': 's', 'dhcp': null}");
+	expect_equal(document, "subnets", "{'s': {}}");
+	edit_well(document, "subnet", CONFIG_SET,
+		"{'name': 's', 'dhcp': {'lease': 600, 'mode': null}}");
+	expect_equal(document, "subnets", "{'s': {'dhcp': {'lease': 600}}}");
+	json_decref(document);
+}
+END_TEST
+
+START_TEST(what_is_busy_or_owned)
+{
+	json_t *document = json_of("{'networks': {'n': {}, 'm': {}}, 'subnets': {"
+				   " 'a': {'network': 'n'}, 'b': {'network': 'm'},"
+				   " 'c': {'network': 'n'}},"
+				   " 'routers': {'r': {'interfaces': ['b']}, 's': {}}}");
+	struct problems problems = PROBLEMS_INIT;
+
+	edit_well(document, "network", CONFIG_DEL, "{'name': 'n'}");
+	expect_equal(document, "subnets", "{'b': {'network': 'm'}}");
+	ck_assert_int_eq(edit(document, "router", CONFIG_DEL, "{'name': 'r'}", &problems), -EBUSY);
+	expect_only(&problems, E_RTR_IN_USE, "routers.r");
+	problems_free(&problems);
+	edit_well(document, "router", CONFIG_DEL, "{'name': 's'}");
+	expect_equal(document, "routers", "{'r': {'interfaces': ['b']}}");
+	json_decref(document);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
+		elements_with_a_word_form,
+		elements_that_no_word_can_tell,
+		objects_inside_are_merged,
+		what_is_busy_or_owned,
 		add_set_and_del_edit_one_object,
 		single_objects_have_no_name,
 		item_19_refused_edits_change_nothing,

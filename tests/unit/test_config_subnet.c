@@ -371,13 +371,13 @@ START_TEST(what_is_allowed_is_accepted)
 		// what a subnet without DHCP says about it waits
 		KEYS("'dhcp': {'address': '172.16.1.33'}"),
 		// one says it for all
-		"{'subnets': {'a': {'network': 'vxlan1', 'cidr': '172.16.2.0/24',"
-		"   'dhcp': {'mode': 'external'}},"
-		"   'vxlan1': {'dhcp': {'mode': 'external', 'device': 'tap:d'}}}}",
+		("{'subnets': {'a': {'network': 'vxlan1', 'cidr': '172.16.2.0/24',"
+		 "   'dhcp': {'mode': 'external'}},"
+		 "   'vxlan1': {'dhcp': {'mode': 'external', 'device': 'tap:d'}}}}"),
 		// P4: outside every pool
 		"{'ports': {'vxlan1-1': {'addresses': ['172.16.1.1', '172.16.1.254']}}}",
-		"{'subnets': {'six': {'network': 'vxlan1', 'cidr': '2001:db8::/64'}},"
-		" 'networks': {'vxlan1': {'mtu': 1280}}}",
+		("{'subnets': {'six': {'network': 'vxlan1', 'cidr': '2001:db8::/64'}},"
+		 " 'networks': {'vxlan1': {'mtu': 1280}}}"),
 		"{'ports': {'vxlan1-1': {'dns-name': 'web-1.example'}}}",
 	};
 

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Translation by a router (items 107 to 110, 113, 115, 119), packet by packet as the table T1 to T5
+// of the behaviour specification has it.
+
+#include "router_node.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "net/checksum.h"
+#include "net/icmp.h"
+
+#define ETHERNET_LEN 14
+#define HEAD_LEN     34
+
+// ---- T1 to T5 ----------------------------------------------------------------------------------
+
+static const struct crossing a_to_far = {
+	"a", {MAC_A, MAC_R1, IP_A, FAR}, 1000, 2000, "ens20", {MAC_GW, MAC_X, FIP, FAR}, 0, 0};
+static const struct crossing far_to_a = {
+	"ens20", {MAC_X, MAC_GW, FAR, FIP}, 2000, 1000, "a", {MAC_R1, MAC_A, FAR, IP_A}, 0, 0};
+static const struct crossing c_to_far = {
+	"c", {MAC_C, MAC_R2, IP_C, FAR}, 1000, 2000, "ens20", {MAC_GW, MAC_X, IP_GW, FAR}, 0, 0};
+static const struct crossing far_to_c = {
+	"ens20", {MAC_X, MAC_GW, FAR, IP_GW}, 2000, 1000, "c", {MAC_R2, MAC_C, FAR, IP_C}, 0, 0};
+static const struct crossing x_to_a = {
+	"ens20", {MAC_X, MAC_GW, IP_X, FIP}, 3000, 22, "a", {MAC_R1, MAC_A, IP_X, IP_A}, 0, 0};
+static const struct crossing a_to_x = {
+	"a", {MAC_A, MAC_R1, IP_A, IP_X}, 22, 3000, "ens20", {MAC_GW, MAC_X, FIP, IP_X}, 0, 0};
+
+START_TEST(item_107_a_ping_to_a_floating_address)
+{
+	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP}, seen = {MAC_R1, MAC_A, IP_X, IP_A};
+	struct frame ping = frame_icmp_echo(&there, 7, 56), at_a = frame_icmp_echo(&seen, 7, 56);
+
+	plain_router();
+	frame_ip(&at_a)->ttl--;
+	frame_fix_ip(&at_a);
+	arrive("ens20", &ping);
+	expect("a", &at_a);
+}
+END_TEST
+
+START_TEST(item_108_t1_east_west_with_a_floating_address)
+{
+	plain_router();
+	crosses(&(struct crossing){
+		"a", {MAC_A, MAC_R1, IP_A, IP_C}, 1, 2, "c", {MAC_R2, MAC_C, IP_A, IP_C}, 0, 0});
+}
+END_TEST
+
+START_TEST(item_108_t2_outward_with_a_floating_address)
+{
+	plain_router();
+	crosses(&a_to_far);
+	crosses(&far_to_a);
+	crosses(&a_to_far);
+}
+END_TEST
+
+START_TEST(item_108_t2_to_its_own_floating_address)
+{
+	plain_router();
+	crosses(&(struct crossing){
+		"a", {MAC_A, MAC_R1, IP_A, FIP}, 1, 2, "a", {MAC_R1, MAC_A, FIP, IP_A}, 0, 0});
+	crosses(&(struct crossing){
+		"a", {MAC_A, MAC_R1, IP_A, FIP}, 2, 1, "a", {MAC_R1, MAC_A, FIP, IP_A}, 0, 0});
+}
+END_TEST
+
+START_TEST(item_108_t3_outward_by_the_gateway)
+{
+	plain_router();
+	crosses(&c_to_far);
+	crosses(&far_to_c);
+	crosses(&c_to_far);
+}
+END_TEST
+
+START_TEST(item_108_t4_hairpin)
+{
+	plain_router();
+	crosses(&(struct crossing){
+		"c", {MAC_C, MAC_R2, IP_C, FIP}, 1, 2, "a", {MAC_R1, MAC_A, IP_GW, IP_A}, 0, 0});
+	crosses(&(struct crossing){
+		"a", {MAC_A, MAC_R1, IP_A, IP_GW}, 2, 1, "c", {MAC_R2, MAC_C, FIP, IP_C}, 0, 0});
+}
+END_TEST
+
+START_TEST(item_108_t5_inward)
+{
+	plain_router();
+	crosses(&x_to_a);
+	crosses(&a_to_x);
+	crosses(&x_to_a);
+}
+END_TEST
+
+START_TEST(private_destinations_from_outside_stay_as_they_are)
+{
+	plain_router();
+	crosses(&(struct crossing){"ens20", {MAC_X, MAC_GW, IP_X, IP_C}, 1, 2, "c",
+		{MAC_R2, MAC_C, IP_X, IP_C}, 0, 0});
+	crosses(&(struct crossing){"c", {MAC_C, MAC_R2, IP_C, IP_X}, 2, 1, "ens20",
+		{MAC_GW, MAC_X, IP_C, IP_X}, 0, 0});
+}
+END_TEST
+
+START_TEST(private_destinations_from_outside_can_be_refused)
+{
+	struct hosts inward = {MAC_X, MAC_GW, IP_X, IP_C};
+	struct frame frame = frame_udp(&inward, 1, 2, 20);
+
+	router_node(&(struct router_config_text){.gateway = "",
+		.router = ", 'block-private-ingress': true",
+		.others = ", " FLOATING});
+	arrive("ens20", &frame);
+	expect_none("c");
+	drops_are("inside.flat", DROP_NAT_NO_SESSION, 1);
+	crosses(&x_to_a);
+	crosses(&c_to_far);
+	crosses(&far_to_c);
+}
+END_TEST
+
+START_TEST(item_109_without_snat)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, FAR}, seen = {MAC_GW, MAC_X, IP_C, FAR};
+	struct frame frame = frame_udp(&outward, 1, 2, 100), at_x = udp_over(&seen, 1, 2, 1);
+
+	router_node(&(struct router_config_text){
+		.gateway = ", 'enable-snat': false", .others = ", " FLOATING});
+	arrive("c", &frame);
+	expect("ens20", &at_x); // nobody out there can answer it
+	crosses(&x_to_a);
+	crosses(&a_to_x);
+	crosses(&a_to_far);
+	crosses(&far_to_a);
+}
+END_TEST
+
+// ---- ports -------------------------------------------------------------------------------------
+
+START_TEST(item_110_two_hosts_with_one_port)
+{
+	struct hosts from_b = {MAC_B, MAC_R1, IP_B, FAR};
+	struct frame frame = frame_udp(&from_b, 1000, 2000, 100), seen;
+
+	plain_router();
+	crosses(&c_to_far);
+	arrive("b", &frame);
+	seen = sent("ens20");
+	uint16_t port = ntohs(frame_l4(&seen)->source);
+
+	ck_assert_uint_ne(port, 1000);
+	ck_assert_uint_ge(port, 512); // as 1000 it is of those that need a right
+	ck_assert_uint_lt(port, 1024);
+	ck_assert(frame_udp_checksum_ok(&seen));
+	crosses(&(struct crossing){"ens20", {MAC_X, MAC_GW, FAR, IP_GW}, 2000, port, "b",
+		{MAC_R1, MAC_B, FAR, IP_B}, 2000, 1000});
+	crosses(&far_to_c);
+}
+END_TEST
+
+START_TEST(a_taken_tuple_of_a_protocol_without_ports)
+{
+	struct hosts from_c = {MAC_C, MAC_R2, IP_C, FAR}, from_b = {MAC_B, MAC_R1, IP_B, FAR};
+	struct frame first = frame_ip4(&from_c, 47, 40), second = frame_ip4(&from_b, 47, 40);
+
+	plain_router();
+	arrive("c", &first);
+	ck_assert_uint_eq(n_sent("ens20"), 1);
+	arrive("b", &second);
+	ck_assert_uint_eq(n_sent("ens20"), 1);
+	drops_are("port b", DROP_NAT_EXHAUSTED, 1);
+	forget_sent("ens20");
+}
+END_TEST
+
+START_TEST(what_belongs_to_nothing_is_not_let_out)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, FAR};
+	struct frame reset = frame_tcp(&outward, 1000, 80, 0);
+	uint8_t *tcp = reset.bytes + HEAD_LEN;
+	uint16_t checksum;
+
+	// RST instead of ACK; the checksum changes by the difference of the words.
+	memcpy(&checksum, tcp + 16, 2);
+	checksum = checksum_patch(checksum, htons(0x5010), htons(0x5004));
+	memcpy(tcp + 16, &checksum, 2);
+	tcp[13] = 0x04;
+	plain_router();
+	arrive("c", &reset);
+	expect_none("ens20");
+	drops_are("port c", DROP_NAT_NO_SESSION, 1);
+}
+END_TEST
+
+// ---- errors ------------------------------------------------------------------------------------
+
+START_TEST(item_113_an_error_from_outside)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, FAR}, at_x = {MAC_GW, MAC_X, IP_GW, FAR};
+	struct hosts error_hosts = {"52:54:00:0a:01:01", MAC_GW, IP_X, IP_GW};
+	struct hosts error_seen = {MAC_R2, MAC_C, IP_X, IP_C};
+	struct frame quoted = udp_over(&at_x, 1000, 2000, 1), sent_by_c;
+
+	plain_router();
+	crosses(&c_to_far);
+	struct frame error =
+		error_about(&error_hosts, ICMP_UNREACHABLE, ICMP_CODE_HOST_UNREACHABLE, 0, &quoted);
+
+	arrive("ens20", &error);
+	sent_by_c = udp_over(&outward, 1000, 2000, 1);
+	struct frame expected = error_about(
+		&error_seen, ICMP_UNREACHABLE, ICMP_CODE_HOST_UNREACHABLE, 0, &sent_by_c);
+
+	frame_ip(&expected)->ttl--;
+	frame_fix_ip(&expected);
+	expect("c", &expected);
+}
+END_TEST
+
+START_TEST(an_error_that_quotes_too_little)
+{
+	struct hosts at_x = {MAC_GW, MAC_X, IP_GW, FAR}, error_hosts = {MAC_X, MAC_GW, IP_X, IP_GW};
+	struct frame quoted = udp_over(&at_x, 1000, 2000, 1);
+
+	plain_router();
+	crosses(&c_to_far);
+	struct frame error = error_about(&error_hosts, ICMP_UNREACHABLE, 1, 0, &quoted);
+	uint8_t *icmp = error.bytes + HEAD_LEN;
+
+	// As much of the quote as has the ports, and no more.
+	error.len = HEAD_LEN + 8 + 24;
+	frame_ip(&error)->total_len = htons(error.len - ETHERNET_LEN);
+	frame_fix_ip(&error);
+	memset(icmp + 2, 0, 2);
+	uint16_t checksum = checksum_of(icmp, 8 + 24);
+
+	memcpy(icmp + 2, &checksum, 2);
+	arrive("ens20", &error);
+	expect_none("c");
+	drops_are("inside.flat", DROP_ICMP_ERR_BAD, 1);
+}
+END_TEST
+
+// ---- fragments ---------------------------------------------------------------------------------
+
+#define DATAGRAM_LEN 3900
+#define PIECE_LEN    1400
+
+// A piece of the UDP datagram from X to the floating address.
+static struct frame piece_of(const struct frame *whole, unsigned i)
+{
+	unsigned payload = whole->len - HEAD_LEN, start = i * PIECE_LEN;
+	unsigned len = RTE_MIN(PIECE_LEN, payload - start);
+	struct frame piece = *whole;
+	bool more = start + len < payload;
+
+	memcpy(piece.bytes + HEAD_LEN, whole->bytes + HEAD_LEN + start, len);
+	piece.len = HEAD_LEN + len;
+	frame_ip(&piece)->id = htons(99);
+	frame_ip(&piece)->total_len = htons(20 + len);
+	frame_set_fragment(&piece, (more ? IPV4_MF : 0) | start / 8);
+	return piece;
+}
+
+static void pieces_go_through(const unsigned order[3])
+{
+	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP}, seen = {MAC_R1, MAC_A, IP_X, IP_A};
+	struct frame whole = frame_udp(&there, 1, 2, DATAGRAM_LEN);
+	struct frame at_a = frame_udp(&seen, 1, 2, DATAGRAM_LEN), got[3];
+
+	plain_router();
+	for (unsigned i = 0; i < 3; i++) {
+		struct frame piece = piece_of(&whole, order[i]);
+
+		arrive("ens20", &piece);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		got[i] = sent("a");
+	expect_none("a");
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned start = (ntohs(frame_ip(&got[i])->fragment) & IPV4_OFFSET_MASK) * 8;
+
+		ck_assert(frame_ip_checksum_ok(&got[i]));
+		ck_assert_uint_eq(frame_ip(&got[i])->destination, ip_of(IP_A));
+		ck_assert_mem_eq(got[i].bytes + HEAD_LEN, at_a.bytes + HEAD_LEN + start,
+			got[i].len - HEAD_LEN);
+	}
+}
+
+START_TEST(item_115_fragments_in_order)
+{
+	pieces_go_through((const unsigned[]){0, 1, 2});
+}
+END_TEST
+
+START_TEST(item_115_fragments_reversed)
+{
+	pieces_go_through((const unsigned[]){2, 1, 0});
+}
+END_TEST
+
+START_TEST(item_115_without_the_first)
+{
+	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP};
+	struct frame whole = frame_udp(&there, 1, 2, DATAGRAM_LEN);
+	struct frame second = piece_of(&whole, 1), third = piece_of(&whole, 2);
+
+	plain_router();
+	arrive("ens20", &second);
+	arrive("ens20", &third);
+	pass_time(40);
+	forget_sent("ens20");
+	ck_assert_uint_eq(counters_of("inside.flat").drops[DROP_FRAG_TIMEOUT], 2);
+	any_drops();
+}
+END_TEST
+
+START_TEST(item_115_overlapping)
+{
+	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP};
+	struct frame whole = frame_udp(&there, 1, 2, DATAGRAM_LEN);
+	struct frame first = piece_of(&whole, 0), second = piece_of(&whole, 1);
+
+	plain_router();
+	frame_set_fragment(&second, IPV4_MF | (PIECE_LEN - 8) / 8);
+	arrive("ens20", &second);
+	arrive("ens20", &first);
+	expect_none("a");
+	drops_are("inside.flat", DROP_FRAG_OVERLAP, 2);
+}
+END_TEST
+
+// ---- changes -----------------------------------------------------------------------------------
+
+START_TEST(item_119_a_floating_address_moves)
+{
+	plain_router();
+	crosses(&x_to_a);
+	crosses(&a_to_x);
+	crosses(&a_to_far);
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 2);
+	call("floating-ip.set", "{'name': '" FIP "', 'port': 'b'}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 0);
+	pass_time(10);
+	forget_sent("ens20");
+	meet_all();
+	crosses(&(struct crossing){"ens20", {MAC_X, MAC_GW, IP_X, FIP}, 3000, 22, "b",
+		{MAC_R1, MAC_B, IP_X, IP_B}, 0, 0});
+	any_drops();
+}
+END_TEST
+
+START_TEST(sessions_end_with_the_gateway)
+{
+	plain_router();
+	crosses(&c_to_far);
+	call("router.set", "{'name': 'vxlan1and2', 'gateway': {'network': 'inside', 'address':"
+			   " '" IP_GW "', 'mac': '" MAC_GW "', 'enable-snat': false}}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 0);
+	any_drops();
+}
+END_TEST
+
+void router_nat_tests(TCase *tcase)
+{
+	const TTest *const tests[] = {
+		item_107_a_ping_to_a_floating_address,
+		item_108_t1_east_west_with_a_floating_address,
+		item_108_t2_outward_with_a_floating_address,
+		item_108_t2_to_its_own_floating_address,
+		item_108_t3_outward_by_the_gateway,
+		item_108_t4_hairpin,
+		item_108_t5_inward,
+		private_destinations_from_outside_stay_as_they_are,
+		private_destinations_from_outside_can_be_refused,
+		item_109_without_snat,
+		item_110_two_hosts_with_one_port,
+		a_taken_tuple_of_a_protocol_without_ports,
+		what_belongs_to_nothing_is_not_let_out,
+		item_113_an_error_from_outside,
+		an_error_that_quotes_too_little,
+		item_115_fragments_in_order,
+		item_115_fragments_reversed,
+		item_115_without_the_first,
+		item_115_overlapping,
+		item_119_a_floating_address_moves,
+		sessions_end_with_the_gateway,
+	};
+
+	add_tests(tcase, tests, ARRAY_SIZE(tests));
+}
