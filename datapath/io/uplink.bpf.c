@@ -110,7 +110,7 @@ static __always_inline int load(const struct source *s, __u32 offset, void *to, 
 		return bpf_skb_load_bytes(s->skb, offset, to, len);
 	if (at + len > s->data_end)
 		return -1;
-	__builtin_memcpy(to, at, len);
+	__builtin_memcpy(to, __builtin_assume_aligned(at, 2), len); // as all headers are
 	return 0;
 }
 

@@ -472,7 +472,9 @@ static int xdp_open(struct device *device, const struct device_request *request,
 		ret = -errno;
 		problem_add(problems, E_DEV_OPEN, path,
 			"can not open \"%s\": the kernel does not take weft's BPF program: %s "
-			"(CAP_BPF and CAP_NET_ADMIN are needed; --log-level debug tells more)",
+			"(CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed; --log-level debug "
+			"tells "
+			"more)",
 			request->text, strerror(-ret));
 		return ret;
 	}

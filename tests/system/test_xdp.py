@@ -442,6 +442,21 @@ def test_the_kernel_joins_the_group(lab, mode):
     shared.weft.start()
 
 
+def test_more_groups_than_a_socket_takes(lab):
+    """The kernel allows 20 memberships on one socket."""
+    networks = {f"n{i}": {"segments": [{"type": "vxlan", "id": i}]} for i in range(2, 52)}
+    shared = Shared(lab, tunnel={"mode": "multicast", "group": "239.1.0.0/16", "remotes": None},
+                    networks=networks)
+
+    def joined():
+        return set(re.findall(r"239\.1\.0\.\d+",
+                              shared.ns.run("ip", "maddr", "show", "dev", UPLINK)))
+    assert joined() == {f"239.1.0.{i}" for i in range(1, 52)}
+    for i in range(2, 52):
+        shared.weft.rpc("network.del", name=f"n{i}")
+    assert joined() == {"239.1.0.1"}
+
+
 # ---- sizes, tags, checksums --------------------------------------------------------------------
 
 @pytest.mark.parametrize("mtu", [1400, 1550, 3000])
