@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// weft session: connections that the filters of ports track. Their bounds and time-outs are the
-// object "sessions".
+// weft session: connections that the filters of ports and routers track. Their bounds and time-outs
+// are the object "sessions".
 
 #include <string.h>
 
@@ -68,6 +68,28 @@ static void endpoint_cell(const json_t *session, const char *end, char text[CELL
 			address, bracket ? "]" : "", json_integer_value(port));
 }
 
+static void zone_cell(const json_t *session, char text[CELL_LEN])
+{
+	const json_t *router = json_object_get(session, "router");
+
+	table_cell(router != NULL ? router : json_object_get(session, "network"), text);
+}
+
+// The other side of a translation.
+static void reply_cell(const json_t *session, char text[CELL_LEN])
+{
+	const json_t *reply = json_object_get(session, "reply");
+	char source[CELL_LEN], destination[CELL_LEN];
+
+	if (reply == NULL) {
+		table_cell(NULL, text);
+		return;
+	}
+	endpoint_cell(reply, "source", source);
+	endpoint_cell(reply, "destination", destination);
+	snprintf(text, CELL_LEN, "%.80s > %.80s", source, destination);
+}
+
 static void source_cell(const json_t *session, char text[CELL_LEN])
 {
 	endpoint_cell(session, "source", text);
@@ -81,7 +103,7 @@ static void destination_cell(const json_t *session, char text[CELL_LEN])
 static void table_show(struct cli *cli, const json_t *result, size_t limit)
 {
 	static const struct column columns[] = {
-		{.title = "NETWORK", .path = "network"},
+		{.title = "NETWORK", .format = zone_cell},
 		{.title = "PROTOCOL", .path = "protocol"},
 		{.title = "STATE", .path = "state"},
 		{.title = "IDLE(s)", .path = "idle", .number = true},
@@ -89,6 +111,7 @@ static void table_show(struct cli *cli, const json_t *result, size_t limit)
 		{.title = "SOURCE", .format = source_cell},
 		{.title = "DESTINATION", .format = destination_cell},
 		{.title = "FROM", .path = "from"},
+		{.title = "REPLIES", .format = reply_cell},
 	};
 
 	table_print(cli, columns, ARRAY_SIZE(columns), result);

@@ -27,6 +27,10 @@ extern const size_t n_session_verbs;
 // cmd_lease.c
 extern const struct verb lease_verb;
 
+// cmd_router.c
+extern const struct verb route_verb;
+extern const struct verb neighbour_verb;
+
 // cmd_service.c
 extern const struct verb service_verb;
 

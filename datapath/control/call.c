@@ -139,6 +139,7 @@ static const struct method *const tables[] = {
 	rpc_methods,
 	config_methods,
 	remote_methods,
+	router_methods,
 	rule_methods,
 	fdb_methods,
 	filter_methods,

@@ -37,6 +37,7 @@ extern const char *const call_no_params[];
 extern const struct method config_methods[];
 extern const struct method object_methods[];
 extern const struct method remote_methods[];
+extern const struct method router_methods[];
 extern const struct method rule_methods[];
 extern const struct method fdb_methods[];
 extern const struct method filter_methods[];

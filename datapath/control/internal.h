@@ -103,6 +103,8 @@ struct router_ports {
 
 // Those of a completed model.
 struct router_ports router_ports(const struct model *model, struct arena *arena);
+// Whether an address is on the link of the port.
+bool router_port_reaches(const struct router_port *port, const struct ip_addr *ip);
 // Whether a floating address belongs to the router, and stands for a port's.
 bool floating_is_on(const struct floating_ip_config *floating, const struct router_config *router);
 // Routers and their attachments. Networks are compiled.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// session.list, session.flush and port.chains: what the filters of ports track and have counted.
+// session.list, session.flush and port.chains: what the filters of ports and routers track, and
+// what filters have counted.
 
 #include <errno.h>
 #include <string.h>
@@ -54,6 +55,15 @@ static bool is_of_port(const struct choice *choice, const struct session_info *s
 			       is_address_of(choice, &session->destination)));
 }
 
+static bool has_address(const struct ip_prefix *prefix, const struct session_info *session)
+{
+	return ip_prefix_contains(prefix, &session->source) ||
+	       ip_prefix_contains(prefix, &session->destination) ||
+	       (session->translated &&
+		       (ip_prefix_contains(prefix, &session->reply_source) ||
+			       ip_prefix_contains(prefix, &session->reply_destination)));
+}
+
 static bool is_chosen(const struct session_info *session, void *arg)
 {
 	const struct choice *choice = arg;
@@ -64,8 +74,7 @@ static bool is_chosen(const struct session_info *session, void *arg)
 	       (choice->state < 0 || session->state == choice->state) &&
 	       (choice->l4_port == 0 || session->source_port == choice->l4_port ||
 		       session->destination_port == choice->l4_port) &&
-	       (!choice->address_given || ip_prefix_contains(&choice->address, &session->source) ||
-		       ip_prefix_contains(&choice->address, &session->destination)) &&
+	       (!choice->address_given || has_address(&choice->address, session)) &&
 	       is_of_port(choice, session);
 }
 
@@ -221,12 +230,30 @@ static void set_ports(json_t *json, const struct session_info *session)
 	}
 }
 
+// The other side of a translated session: as its replies come.
+static json_t *reply_json(const struct session_info *session)
+{
+	char source[IP_TEXT_LEN], destination[IP_TEXT_LEN];
+	json_t *json = json_pack("{s:s, s:s}", "source", ip_format(&session->reply_source, source),
+		"destination", ip_format(&session->reply_destination, destination));
+	struct session_info reply = *session;
+
+	reply.source_port = session->reply_source_port;
+	reply.destination_port = session->reply_destination_port;
+	reply.icmp_id = session->reply_icmp_id;
+	set_ports(json, &reply);
+	json_object_del(json, "icmp-type");
+	return json;
+}
+
 static bool list_session(const struct session_info *session, void *arg)
 {
 	struct choice *choice = arg;
 	const struct control *control = choice->control;
-	const char *network = ids_name(control->networks, session->zone);
+	const char *network =
+		session->zone & ROUTER_ZONE ? NULL : ids_name(control->networks, session->zone);
 	const char *from = ids_name(control->attachments, session->in);
+	const char *router = ids_name(control->routers, session->zone & ~ROUTER_ZONE);
 	char source[IP_TEXT_LEN], destination[IP_TEXT_LEN];
 	json_t *json;
 
@@ -242,6 +269,12 @@ static bool list_session(const struct session_info *session, void *arg)
 		(json_int_t)session->age_s, "idle", (json_int_t)session->idle_s, "expires",
 		(json_int_t)session->expires_s);
 	set_ports(json, session);
+	if (session->zone & ROUTER_ZONE) {
+		json_object_del(json, "network");
+		json_object_set_new(json, "router", json_string(router != NULL ? router : ""));
+	}
+	if (session->translated)
+		json_object_set_new(json, "reply", reply_json(session));
 	json_array_append_new(choice->list, json);
 	return json_array_size(choice->list) < choice->limit;
 }
@@ -362,7 +395,8 @@ static const char *const flush_params[] = {
 static const char *const chains_params[] = {"name", NULL};
 
 const struct method filter_methods[] = {
-	{"session.list", session_list, list_params, "connections that filters track", false},
+	{"session.list", session_list, list_params, "connections that filters and routers track",
+		false},
 	{"session.flush", session_flush, flush_params, "forgets connections", true},
 	{"port.chains", port_chains, chains_params, "filter tables of a port", false},
 	{0},

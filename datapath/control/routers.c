@@ -142,7 +142,7 @@ static void add_port_routes(struct draft *d, const struct router_port *port)
 		add_gateway_routes(d, port, interface);
 }
 
-static bool is_on_link(const struct router_port *port, const struct ip_addr *ip)
+bool router_port_reaches(const struct router_port *port, const struct ip_addr *ip)
 {
 	if (ip_prefix_contains(&port->subnet->cidr, ip))
 		return true;
@@ -158,7 +158,7 @@ static void add_static(struct draft *d, const struct route_config *config)
 	for (size_t i = 0; i < d->n_ports; i++) {
 		const struct router_port *port = &d->ports[i];
 
-		if (!is_on_link(port, &config->nexthop))
+		if (!router_port_reaches(port, &config->nexthop))
 			continue;
 		add_route(d, &(struct route){.prefix = ip_v4(&config->destination.addr),
 				     .len = config->destination.len,
@@ -277,6 +277,30 @@ static void compile_router(struct draft *d, uint16_t id)
 	compile_floating(d);
 }
 
+// The attachments of routers, by network.
+static void compile_lists(struct control *control, const struct router_ports *ports,
+	struct snapshot *s, struct arena *arena)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		s->networks[ids_take(control->networks, ports->list[i].network->name)].n_routers++;
+	for (uint16_t id = 1; id < s->n_networks; id++) {
+		struct network *network = &s->networks[id];
+
+		network->routers =
+			arena_alloc(arena, network->n_routers * sizeof(network->routers[0]));
+		network->n_routers = 0;
+	}
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct router_port *port = &ports->list[i];
+		struct network *network =
+			&s->networks[ids_take(control->networks, port->network->name)];
+		char name[ATTACHMENT_NAME_LEN];
+
+		((uint16_t *)network->routers)[network->n_routers++] =
+			ids_take(control->attachments, name_of_router_port(name, port));
+	}
+}
+
 void routers_compile(
 	struct control *control, const struct model *model, struct snapshot *s, struct arena *arena)
 {
@@ -287,6 +311,7 @@ void routers_compile(
 
 	s->n_routers = ids_highest(control->routers) + 1;
 	s->routers = routers;
+	compile_lists(control, &ports, s, arena);
 	for (size_t i = 0; i < model->n_routers; i++) {
 		uint16_t id = ids_take(control->routers, model->routers[i].name);
 		struct draft d = {

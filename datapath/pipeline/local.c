@@ -68,7 +68,12 @@ static struct local_wish arp_wish(const struct worker_ctx *ctx, const struct pac
 		arp->sender_ip != arp->target_ip &&
 		is_answered(ctx, p, target, arp->sender_ip == 0))
 		return take(PUNT_ARP_OWN, own);
-	return copy_to(own, own_port(table, address_key4(p->network, arp->sender_ip)));
+	uint16_t claimed = own_port(table, address_key4(p->network, arp->sender_ip));
+
+	// Who tells everybody where it is tells routers, too.
+	if (arp->sender_ip == arp->target_ip && claimed == 0)
+		return (struct local_wish){.fate = LOCAL_COPY, .to_routers = true};
+	return copy_to(own, claimed);
 }
 
 static struct local_wish nd_wish(

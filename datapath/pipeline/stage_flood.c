@@ -54,6 +54,7 @@ static void add_target(
 // want a copy.
 static bool is_taken(struct worker_ctx *ctx, struct packet *p, struct target *last)
 {
+	const struct network *network = &ctx->snapshot->networks[p->network];
 	struct local_wish wish = local_wish(ctx, p);
 
 	if (wish.fate == LOCAL_TAKE) {
@@ -64,6 +65,10 @@ static bool is_taken(struct worker_ctx *ctx, struct packet *p, struct target *la
 	for (uint16_t i = 0; i < wish.n; i++) {
 		if (wish.ports[i] != p->in)
 			add_target(ctx, p, last, (struct target){wish.ports[i], 0});
+	}
+	for (uint16_t i = 0; wish.to_routers && i < network->n_routers; i++) {
+		if (network->routers[i] != p->in)
+			add_target(ctx, p, last, (struct target){network->routers[i], 0});
 	}
 	return false;
 }

@@ -17,6 +17,7 @@ struct handover {
 	const struct attachment *attachment; // it goes out by
 	unsigned in; // wider than in a packet: compared one by one, never as a pair in memory
 	unsigned out;
+	bool special; // it is weft's own, or down
 	uint64_t packets;
 };
 
@@ -28,6 +29,12 @@ static void handover_end(struct worker_ctx *ctx, const struct handover *handover
 	counter_add(&attachment_counters(ctx, handover->out)->handed_in, handover->packets);
 }
 
+// Weft's own, or down.
+static inline bool is_special(const struct attachment *attachment)
+{
+	return (attachment->flags & (ATTACHMENT_UP | ATTACHMENT_INTERNAL)) != ATTACHMENT_UP;
+}
+
 static inline void handover_to(
 	struct worker_ctx *ctx, struct handover *handover, const struct packet *p)
 {
@@ -37,6 +44,7 @@ static inline void handover_to(
 			.attachment = &ctx->snapshot->attachments[p->out],
 			.in = p->in,
 			.out = p->out,
+			.special = is_special(&ctx->snapshot->attachments[p->out]),
 		};
 	}
 }
@@ -59,12 +67,6 @@ static inline bool fits(const struct packet *p, const struct attachment *attachm
 	if (attachment->kind == ATTACHMENT_UPLINK)
 		return true; // made by control
 	return p->len <= attachment->max_len + (p->flags & PACKET_TAG_BELOW ? VLAN_TAG_LEN : 0);
-}
-
-// Weft's own, or down.
-static inline bool is_special(const struct attachment *attachment)
-{
-	return (attachment->flags & (ATTACHMENT_UP | ATTACHMENT_INTERNAL)) != ATTACHMENT_UP;
 }
 
 // Ends a packet to a special attachment. Returns how many are handed over: weft's own take none
@@ -112,13 +114,13 @@ static inline bool output(
 
 void stage_output(struct worker_ctx *ctx, struct burst *burst)
 {
-	struct handover handover = {.attachment = ctx->snapshot->attachments};
+	struct handover handover = {.attachment = ctx->snapshot->attachments, .special = true};
 	struct packet *to = burst->packets;
 
 	ctx->n_tunnel = 0;
 	BURST_FOREACH (p, burst) {
 		handover_to(ctx, &handover, p);
-		if (unlikely(is_special(handover.attachment))) {
+		if (unlikely(handover.special)) {
 			handover.packets += end_here(ctx, p, handover.attachment);
 			continue;
 		}

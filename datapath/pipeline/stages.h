@@ -49,6 +49,7 @@ struct local_wish {
 	uint8_t class;	   // TAKE: enum punt_class
 	uint16_t n;	   // of ports
 	uint16_t ports[2]; // COPY: internal ports; TAKE: the one that it is for, 0: none
+	bool to_routers;   // and all routers of the network get copies
 };
 
 struct local_wish local_wish(const struct worker_ctx *ctx, const struct packet *p);

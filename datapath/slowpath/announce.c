@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Addresses of weft's own ports. One that appears is announced, if control says so: three rounds,
-// two seconds apart, each as request and as reply (IPv6: two unsolicited advertisements less one).
-// One that somebody else claims is defended once in a while, by one announcement.
+// two seconds apart, each as request and as reply (IPv6: an unsolicited advertisement). One that
+// somebody else claims is defended by one announcement, at most every ten seconds.
 
 #define LOG_MODULE "service"
 

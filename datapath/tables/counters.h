@@ -62,7 +62,7 @@ extern const struct drop_info drop_infos[N_DROP_REASONS];
 enum info_counter {
 	INFO_FDB_FULL,
 	INFO_FDB_MOVED,
-	INFO_ARP_CONFLICT, // somebody else claims the underlay address
+	INFO_ARP_CONFLICT, // somebody else claims an address of ours
 	N_INFO_COUNTERS
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The side of the neighbour table that changes it. A removed entry leaves a mark in its slot, since
-// others may lie behind it; a new entry takes the first mark on its way. When marks fill the table
-// too far, those that no entry lies behind are freed.
+// others may lie behind it; a new entry takes the first mark on its way. Marks that no entry lies
+// behind are freed at once, and a quarter of the slots always stays free, so that a search ends.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +80,8 @@ bool neighbour_set(
 
 	if (!is_new && (*slot)->mac == mac)
 		return true;
-	if (is_new && table->n == MAX_NEIGHBOURS)
+	if (is_new && (table->n == MAX_NEIGHBOURS ||
+			      (*slot == NULL && table->n_used == N_NEIGHBOUR_SLOTS / 4 * 3)))
 		return false;
 	entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)

@@ -73,6 +73,8 @@ struct network {
 		*members; // attachments that a flood goes to, but the tunnel; those that are up
 	const uint16_t *remotes; // remote ids that a flood goes to (the group is a remote)
 	uint32_t fdb_limit;	 // learned entries
+	uint16_t n_routers;
+	const uint16_t *routers; // attachments of routers on it
 	uint16_t dhcp; // service port that takes the DHCP requests of the network, 0: none
 };
 

@@ -539,7 +539,8 @@ START_TEST(status)
 	ck_assert_int_eq(integer(device, "speed-mbps"), 1000);
 	ck_assert_int_eq(integer(json_object_get(result, "fdb"), "entries"), 2);
 	expect(json_object_get(result, "objects"),
-		"{'uplinks': 3, 'networks': 2, 'security-groups': 1, 'ports': 2, 'fdb': 0}");
+		"{'uplinks': 3, 'networks': 2, 'subnets': 0, 'security-groups': 1, 'ports': 2,"
+		" 'routers': 0, 'floating-ips': 0, 'fdb': 0}");
 	ck_assert(json_is_null(json_object_get(json_object_get(result, "config"), "file")));
 }
 END_TEST

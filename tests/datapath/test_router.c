@@ -366,6 +366,30 @@ START_TEST(a_stale_neighbour_is_verified_when_it_is_used)
 }
 END_TEST
 
+START_TEST(a_neighbour_that_says_so_has_moved)
+{
+	struct frame frame = frame_udp(&a_to_c, 1, 2, 20);
+	struct frame seen = hop(&frame, MAC_R2, "fa:16:3e:00:00:77");
+	struct frame claim =
+		frame_arp(&(struct hosts){"fa:16:3e:00:00:77", BROADCAST, IP_C, IP_C}, 1);
+	struct frame stranger =
+		frame_arp(&(struct hosts){MAC_C, BROADCAST, "172.16.2.88", "172.16.2.88"}, 1);
+	struct hosts to_stranger = from_a("172.16.2.88");
+
+	plain_router();
+	arrive("c", &claim);
+	arrive("a", &frame);
+	expect("c", &seen);
+	// Whom nobody has asked for is not learned.
+	arrive("c", &stranger);
+	frame = frame_udp(&to_stranger, 1, 2, 20);
+	arrive("a", &frame);
+	seen = frame_arp(&(struct hosts){MAC_R2, BROADCAST, IP_R2, "172.16.2.88"}, 1);
+	expect("c", &seen);
+	any_drops();
+}
+END_TEST
+
 // ---- what is not forwarded ---------------------------------------------------------------------
 
 static void dies(const char *device, const struct hosts *hosts, enum drop_reason reason)
@@ -541,6 +565,7 @@ void router_tests(TCase *tcase)
 		item_114_a_host_that_answers_gets_what_waited,
 		too_many_wait,
 		a_stale_neighbour_is_verified_when_it_is_used,
+		a_neighbour_that_says_so_has_moved,
 		item_116_sources_that_can_not_be,
 		item_116_destinations_that_can_not_be,
 		item_116_broadcast_and_multicast,

@@ -233,14 +233,6 @@ static const struct {
 		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
 		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
 		"tap:meta\n"},
-	{"service show",
-		"[{\"attachment\": \"service vxlan1\", \"kind\": \"service\", \"network\": "
-		"\"vxlan1\", \"mac\": \"fa:16:3e:31:14:a6\", \"addresses\": "
-		"[\"172.16.1.10/24\", \"169.254.169.254/32\"], \"metadata-device\": "
-		"\"tap:meta\"}]",
-		"NETWORK  KIND     MAC                ADDRESSES                          METADATA\n"
-		"vxlan1   service  fa:16:3e:31:14:a6  172.16.1.10/24,169.254.169.254/32  "
-		"tap:meta\n"},
 	{"session show",
 		"[{\"network\": \"n\", \"ethertype\": \"ipv4\", \"protocol\": \"tcp\", "
 		"\"state\": \"established\", \"source\": \"10.0.0.1\", \"source-port\": 40000, "
@@ -254,18 +246,43 @@ static const struct {
 		"\"state\": \"replied\", \"source\": \"10.0.0.1\", \"destination\": "
 		"\"10.0.0.2\", \"from\": \"port web\", \"idle\": 0, \"expires\": 600}]",
 		"NETWORK  PROTOCOL  STATE        IDLE(s)  EXPIRES(s)  SOURCE            "
-		"DESTINATION       FROM\n"
+		"DESTINATION       FROM      REPLIES\n"
 		"n        tcp       established        3      431997  10.0.0.1:40000    "
-		"10.0.0.2:22       port web\n"
+		"10.0.0.2:22       port web  -\n"
 		"n        udp       unreplied          0          30  [2001:db8::1]:53  "
-		"[2001:db8::2]:53  vxlan.1\n"
+		"[2001:db8::2]:53  vxlan.1   -\n"
 		"n        253       replied            0         600  10.0.0.1          10.0.0.2 "
-		"         port web\n"},
+		"         port web  -\n"},
+	{"session show",
+		"[{\"router\": \"r\", \"protocol\": \"udp\", \"state\": \"stream\", \"idle\": 0, "
+		"\"expires\": 120, \"source\": \"172.16.2.19\", \"source-port\": 1000, "
+		"\"destination\": \"8.8.8.8\", \"destination-port\": 53, \"from\": \"port c\", "
+		"\"reply\": {\"source\": \"8.8.8.8\", \"source-port\": 53, \"destination\": "
+		"\"10.1.0.83\", \"destination-port\": 2000}}]",
+		"NETWORK  PROTOCOL  STATE   IDLE(s)  EXPIRES(s)  SOURCE            DESTINATION  "
+		"FROM    REPLIES\n"
+		"r        udp       stream        0         120  172.16.2.19:1000  8.8.8.8:53   "
+		"port c  8.8.8.8:53 > 10.1.0.83:2000\n"},
+	{"route show r",
+		"[{\"router\": \"r\", \"destination\": \"172.16.1.0/24\", \"source\": "
+		"\"connected\", \"network\": \"vxlan1\", \"interface\": \"vxlan1\"}, "
+		"{\"router\": \"r\", \"destination\": \"0.0.0.0/0\", \"next-hop\": \"10.1.0.1\", "
+		"\"source\": \"gateway\", \"network\": \"inside\", \"interface\": \"gateway\"}]",
+		"ROUTER  DESTINATION    NEXT-HOP  SOURCE     NETWORK  INTERFACE\n"
+		"r       172.16.1.0/24  -         connected  vxlan1   vxlan1\n"
+		"r       0.0.0.0/0      10.1.0.1  gateway    inside   gateway\n"},
+	{"neighbour show",
+		"[{\"interface\": \"gateway r\", \"network\": \"inside\", \"address\": "
+		"\"10.1.0.1\", \"state\": \"stale\", \"held\": 0, \"mac\": "
+		"\"52:54:00:00:01:01\"}]",
+		"INTERFACE  ADDRESS   MAC                STATE  HELD  NETWORK\n"
+		"gateway r  10.1.0.1  52:54:00:00:01:01  stale     0  inside\n"},
 	{"session show", "[]", ""},
 	{"session show limit 1",
 		"[{\"network\": \"n\", \"protocol\": \"icmp\", \"state\": \"unreplied\"}]",
-		"NETWORK  PROTOCOL  STATE      IDLE(s)  EXPIRES(s)  SOURCE  DESTINATION  FROM\n"
-		"n        icmp      unreplied        -           -  -       -            -\n"
+		"NETWORK  PROTOCOL  STATE      IDLE(s)  EXPIRES(s)  SOURCE  DESTINATION  FROM  "
+		"REPLIES\n"
+		"n        icmp      unreplied        -           -  -       -            -     -\n"
 		"the first 1 sessions; choose by network, port, protocol or address, or see more "
 		"with limit (at most 65536)\n"},
 	{"session flush", "{\"flushed\": 7}", "7 sessions flushed\n"},
@@ -628,7 +645,7 @@ END_TEST
 static const struct {
 	const char *line, *answer, *out;
 } completions[] = {
-	{"complete ne", NULL, "network\n"},
+	{"complete ne", NULL, "network\nneighbour\n"},
 	{"complete network s", NULL, "show\nset\n"},
 	{"complete network ''", NULL, "show\nadd\nset\ndel\nhelp\n"},
 	{"complete network add ''", NULL, ""},
