@@ -297,8 +297,10 @@ static struct wanted want_ports(const struct device_share *share)
 static struct wanted want_addresses(const struct device_share *share)
 {
 	struct wanted w = wanted_new(share->n_addresses, sizeof(struct uplink_address));
+	struct uplink_address *addresses = (struct uplink_address *)w.keys;
 
-	memcpy(w.keys, share->addresses, w.n * sizeof(struct uplink_address));
+	for (size_t i = 0; i < w.n; i++)
+		memcpy(addresses[i].b, share->addresses[i].b, sizeof(addresses[i].b));
 	sort_keys(w.keys, w.n, sizeof(struct uplink_address));
 	return w;
 }

@@ -116,7 +116,7 @@ class Uplink:
             self.wire.cut()
 
     def offer(self, path, n_frames, under_test):
-        generator = testpmd.Testpmd([f"net_pcap0,rx_pcap={path},infinite_rx=1", f"net_af_packet0,iface={GENERATOR}"],
+        generator = testpmd.Testpmd([f"net_pcap0,rx_pcap={path},infinite_rx=1", f"net_af_packet0,iface={GENERATOR},qdisc_bypass=1"],
             "io", False, buffers=n_frames + 16384, worker_cpu=CONTROL_CPU,
             prefix=["ip", "netns", "exec", self.wire.gen])
         try:
