@@ -8,13 +8,15 @@
 // those of punt().
 
 #include "net/checksum.h"
+#include "net/icmp.h"
 #include "pipeline/flow.h"
 #include "pipeline/stages.h"
 
-#define UDP_VXLAN_LEN (UDP_LEN + VXLAN_LEN)
-#define OUTER_LEN     (IP4_LEN + UDP_VXLAN_LEN)
-#define DF_MODE_UNSET 0
-#define DF_MODE_SET   1
+#define UDP_VXLAN_LEN  (UDP_LEN + VXLAN_LEN)
+#define OUTER_LEN      (IP4_LEN + UDP_VXLAN_LEN)
+#define LEAST_TOLD_MTU 576 // a path that takes less is no use to know
+#define DF_MODE_UNSET  0
+#define DF_MODE_SET    1
 
 static rte_be16_t next_ip_id(struct worker_ctx *ctx)
 {
@@ -117,6 +119,21 @@ static bool may_fragment(const struct worker_ctx *ctx, const struct flow *flow)
 	return ctx->snapshot->tunnel.df == DF_MODE_UNSET && flow->is_ip4 && !flow->df;
 }
 
+// It does not fit and may not be sent in pieces. A sender that has asked to hear of that (DF) does,
+// if it is told anything that helps.
+static void refuse(struct worker_ctx *ctx, struct packet *p, const struct remote *remote,
+	const struct flow *flow)
+{
+	uint16_t mtu = remote->path_mtu - OUTER_LEN - ETHERNET_LEN;
+	struct punt_detail detail = {
+		.icmp = punt_icmp(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, mtu)};
+
+	if (flow->is_ip4 && flow->df && mtu >= LEAST_TOLD_MTU)
+		punt_with(ctx, p, PUNT_ICMP_ERROR, &detail);
+	else
+		drop(ctx, p, DROP_VXLAN_PMTU);
+}
+
 // True: the packet is an outer frame now. Else it has ended.
 static inline bool encap(
 	struct worker_ctx *ctx, struct packet *p, const struct remote *remote, bool *too_long)
@@ -129,7 +146,7 @@ static inline bool encap(
 
 	*too_long = p->len + OUTER_LEN > remote->path_mtu;
 	if (unlikely(*too_long) && !may_fragment(ctx, &flow)) {
-		drop(ctx, p, DROP_VXLAN_PMTU);
+		refuse(ctx, p, remote, &flow);
 		return false;
 	}
 	if (unlikely(!write_headers(ctx, p, remote, &flow))) {

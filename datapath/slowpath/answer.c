@@ -53,6 +53,7 @@ struct rte_mbuf *echo_answer(struct slowpath *s, const struct frame *f, uint16_t
 	struct rte_mbuf *mbuf = rte_pktmbuf_copy(
 		f->mbuf, s->tables->pool, sizeof(struct ether_wire) + f->ip.header_len, len);
 	struct ipv4_fields fields = {
+		.tos = f->ip.tos, // as Linux answers
 		.ttl = ECHO_TTL,
 		.protocol = IP_PROTOCOL_ICMP,
 		.id = ++s->ip_id,

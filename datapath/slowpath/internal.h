@@ -181,6 +181,7 @@ struct frame_head {
 	uint16_t type;	     // ETHER_TYPE_*
 	uint64_t source;
 	uint64_t destination;
+	bool to_router; // it comes to the router that the attachment belongs to, as if received
 };
 
 // An address of an internal port, and what packets and time have made of it.
@@ -320,6 +321,9 @@ void vtep_poll(struct slowpath *s);
 // By address, made when it is new.
 struct neighbour *neighbour_get(struct slowpath *s, uint32_t address);
 bool neighbour_usable(const struct neighbour *n);
+// The attachment that a packet to a remote is accounted to: the tunnel segment of its network, or
+// the uplink when the network has none any more.
+uint16_t tunnel_of(const struct slowpath *s, uint16_t network);
 // A packet that a worker could not send. Takes it.
 void neighbour_packet(struct slowpath *s, struct punt *punt);
 // What an ARP packet says of its sender; `to_us`: it was addressed to us.
@@ -413,8 +417,8 @@ bool icmp_limit_pass(struct slowpath *s, uint16_t attachment, uint32_t destinati
 
 // ---- router.c ---------------------------------------------------------------------------------
 
-// A packet that ends at a router, whose sender is to be told. Returns the reason it dies for; it
-// stays the caller's.
+// A packet that ends at a router or before a tunnel, whose sender is to be told. Returns the reason
+// it dies for; it stays the caller's.
 enum drop_reason router_error(struct slowpath *s, const struct punt *punt, struct frame *f);
 // Whether the address is one of the router's that the port belongs to, on whatever network.
 bool router_has_address(

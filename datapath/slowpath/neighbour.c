@@ -75,9 +75,7 @@ bool neighbour_usable(const struct neighbour *n)
 
 // ---- packets that wait ------------------------------------------------------------------------
 
-// The attachment that a packet of a network is accounted to: its tunnel segment, or the uplink
-// when the network has none any more.
-static uint16_t tunnel_of(const struct slowpath *s, uint16_t network)
+uint16_t tunnel_of(const struct slowpath *s, uint16_t network)
 {
 	const struct snapshot *snapshot = s->tables->snapshot;
 

@@ -86,6 +86,37 @@ static enum drop_reason send_error(
 	return reason_of(error);
 }
 
+// The fabric has no address of its own: the error comes from where the packet goes to. A router
+// that has sent it takes it back, to whoever it had it from.
+static enum drop_reason path_error(
+	struct slowpath *s, const struct punt *punt, const struct frame *f)
+{
+	struct frame_head head = {
+		.attachment = punt->attachment,
+		.type = ETHER_TYPE_IPV4,
+		.source = f->destination,
+		.destination = f->source,
+		.to_router = router_of(s, punt->attachment) != NULL,
+	};
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)f->data;
+	struct icmp_error error = {
+		.type = (uint8_t)(punt->icmp >> 24),
+		.code = (uint8_t)(punt->icmp >> 16),
+		.mtu = (uint16_t)punt->icmp,
+		.packet = f->data,
+		.packet_len = f->len,
+	};
+	uint8_t data[ICMP_ERROR_LEN_MAX];
+
+	if (f->type != ETHER_TYPE_IPV4 || ipv4_parse(f->data, f->len, &(struct ipv4){0}) != 0 ||
+		!mac_is_station(f->destination) || !icmp_error_allowed(f->data, f->len) ||
+		!icmp_limit_pass(s, punt->attachment, ip->source))
+		return DROP_VXLAN_PMTU;
+	error.source = ip->destination;
+	service_send(s, &head, data, (uint16_t)icmp_error_build(&error, ++s->ip_id, data));
+	return DROP_VXLAN_PMTU;
+}
+
 enum drop_reason router_error(struct slowpath *s, const struct punt *punt, struct frame *f)
 {
 	struct icmp_error error = {
@@ -94,6 +125,8 @@ enum drop_reason router_error(struct slowpath *s, const struct punt *punt, struc
 		.mtu = (uint16_t)punt->icmp,
 	};
 
+	if (punt->local == 0)
+		return path_error(s, punt, f);
 	f->port = s->services == NULL ? NULL : services_port(s->services, punt->local);
 	if (f->port == NULL)
 		return DROP_PORT_DOWN; // left while the packet was on its way

@@ -72,6 +72,7 @@ static enum drop_reason reset(struct slowpath *s, const struct frame *f, const s
 	struct rte_mbuf *mbuf = packet_new(s, f->port->attachment, TCP_HEADER_LEN, &segment);
 	if (mbuf == NULL)
 		return NO_DROP;
+	fields.tos = f->ip.tos & 0xfc; // without ECN
 	fields.payload_len = TCP_HEADER_LEN;
 	fields.df = true;
 	tcp_reset_build(&fields, tcp, segment);

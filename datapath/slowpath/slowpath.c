@@ -235,7 +235,11 @@ void frame_send(struct slowpath *s, struct rte_mbuf *mbuf, const struct frame_he
 	ether_addr_set(ether->destination, head->destination);
 	ether_addr_set(ether->source, head->source);
 	ether->type = htons(head->type);
-	packet_inject(s, mbuf, head->attachment, 0);
+	struct inject inject = {
+		.mbuf = mbuf, .attachment = head->attachment, .routed = head->to_router};
+
+	if (rte_ring_enqueue_elem(s->tables->rings[0].injects, &inject, sizeof(inject)) != 0)
+		packet_drop(s, mbuf, head->attachment, DROP_PUNT_FULL);
 }
 
 void underlay_send(
@@ -296,7 +300,9 @@ static void punt_handle(struct slowpath *s, struct punt *punt)
 	if (reason == NO_DROP)
 		rte_pktmbuf_free(punt->mbuf);
 	else
-		packet_drop(s, punt->mbuf, punt->attachment, reason);
+		packet_drop(s, punt->mbuf,
+			reason == DROP_VXLAN_PMTU ? tunnel_of(s, punt->network) : punt->attachment,
+			reason);
 }
 
 // Takes up to PUNT_BUDGET packets, a burst from each worker in turn. True when more wait.

@@ -229,6 +229,68 @@ START_TEST(item_112_too_large_without_df)
 }
 END_TEST
 
+// ---- the path to a remote ----------------------------------------------------------------------
+
+#define MAC_D "fa:16:3e:00:00:0d" // behind the tunnel
+#define IP_D  "172.16.1.77"
+
+// D is on vxlan1 behind a remote, to which the underlay has told that only 1000 bytes go.
+static void narrow_path(void)
+{
+	struct hosts outer = {
+		"52:54:00:00:01:03", device_mac_text("ens18"), "192.168.31.103", "192.168.31.101"};
+	struct hosts a_to_d = {MAC_A, MAC_D, IP_A, IP_D}, told = outer;
+	struct frame request = frame_arp(&(struct hosts){MAC_D, BROADCAST, IP_D, IP_R1}, 1);
+	struct frame frame = frame_vxlan(&outer, 1, &request), datagram, error;
+
+	arrive("ens18", &frame);
+	forget_sent("ens18");
+	forget_sent("a");
+	forget_sent("b");
+	frame = frame_udp(&a_to_d, 1, 2, 20);
+	arrive("a", &frame);
+	datagram = sent_datagram("ens18");
+	told.from = "192.168.31.1";
+	error = error_about(
+		&told, ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 1000, &datagram);
+	frame_ip(&error)->destination = ip_of("192.168.31.101");
+	frame_fix_ip(&error);
+	arrive("ens18", &error);
+}
+
+START_TEST(a_sender_is_told_what_the_path_to_a_remote_takes)
+{
+	struct hosts a_to_d = {MAC_A, MAC_D, IP_A, IP_D}, d_to_a = {MAC_D, MAC_A, IP_D, IP_A};
+	struct frame frame = frame_udp(&a_to_d, 1, 2, 1300), error;
+
+	frame_set_fragment(&frame, IPV4_DF);
+	error = error_about(&d_to_a, ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 950, &frame);
+	plain_router();
+	narrow_path();
+	arrive("a", &frame);
+	expect_error("a", &error);
+	drops_are("vxlan.1", DROP_VXLAN_PMTU, 1);
+}
+END_TEST
+
+START_TEST(a_sender_behind_a_router_is_told_too)
+{
+	struct hosts c_to_d = {MAC_C, MAC_R2, IP_C, IP_D}, c_hears = {MAC_R2, MAC_C, IP_D, IP_C};
+	struct frame frame = frame_udp(&c_to_d, 1, 2, 1300), at_d, error;
+
+	frame_set_fragment(&frame, IPV4_DF);
+	at_d = hop(&frame, MAC_R1, MAC_D);
+	error = error_about(&c_hears, ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 950, &at_d);
+	frame_ip(&error)->ttl--;
+	frame_fix_ip(&error);
+	plain_router();
+	narrow_path();
+	arrive("c", &frame);
+	expect_error("c", &error);
+	drops_are("vxlan.1", DROP_VXLAN_PMTU, 1);
+}
+END_TEST
+
 // ---- neighbours --------------------------------------------------------------------------------
 
 START_TEST(item_89_own_addresses_are_answered)
@@ -558,6 +620,8 @@ void router_tests(TCase *tcase)
 		a_closed_port_of_the_router_is_refused,
 		item_112_too_large_with_df,
 		item_112_too_large_without_df,
+		a_sender_is_told_what_the_path_to_a_remote_takes,
+		a_sender_behind_a_router_is_told_too,
 		item_89_own_addresses_are_answered,
 		item_90_addresses_of_another_side_are_not_answered,
 		item_92_a_floating_address_is_announced,

@@ -140,7 +140,7 @@ class World:
     def run(self, rounds):
         """Sends rounds of packets, each end's in turn; Verdicts."""
         verdicts = Verdicts([packet for packets in rounds for packet in packets])
-        with _one_cpu():
+        with one_cpu():
             for packets in rounds:
                 for name, end in self.ends.items():
                     self._send(end, [p for p in packets if p.end == name], verdicts)
@@ -150,7 +150,7 @@ class World:
         waiting = 0
         for packet in packets:
             for frame in packet.frames:
-                _send(end.tx, frame)
+                send(end.tx, frame)
             waiting += len(packet.frames)
             if waiting >= BATCH:
                 self._barrier(end, verdicts)
@@ -162,7 +162,7 @@ class World:
         self.barriers += 1
         body = struct.pack("!8sI", b"barrier", self.barriers).ljust(46, b"\0")
         barrier = fp.ethernet(end.hwaddr, fp.BROADCAST, BARRIER_TYPE, body)
-        _send(end.tx, barrier)
+        send(end.tx, barrier)
         missing = {other.rx: other for other in self.ends.values() if other is not end}
         deadline = time.monotonic() + 10
         while missing:
@@ -186,7 +186,7 @@ class World:
 
 
 @contextlib.contextmanager
-def _one_cpu():
+def one_cpu():
     """Keeps this process on one CPU: the kernel keeps the order of frames on a cable only for each
     sending CPU."""
     cpus = os.sched_getaffinity(0)
@@ -197,7 +197,7 @@ def _one_cpu():
         os.sched_setaffinity(0, cpus)
 
 
-def _send(sock, frame):
+def send(sock, frame):
     while True:
         try:
             return sock.send(frame)
