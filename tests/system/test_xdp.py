@@ -216,6 +216,24 @@ def test_the_kernel_never_loses_a_frame(lab):
     shared.weft.start() # what was killed leaves nothing in the way
 
 
+def test_uplink_comes_and_goes(shared):
+    """A commit without the uplink gives the interface back, one with it takes up again."""
+    whole = shared.weft.rpc("config.get")
+    ping = shared.linux.start_ping(WEFT, count=100000, interval=0.005)
+    for _ in range(2):
+        ping.more()
+        shared.weft.rpc("config.apply", config={"workers": whole["workers"]})
+        wait_for(lambda: shared.program() is None, "the program to go")
+        ping.more()
+        shared.weft.rpc("config.apply", config=whole)
+        assert shared.program() == PROGRAM
+        shared.weft.give("a", shared.a)
+        assert shared.a.ping("10.0.0.2")
+    ping.stop(signal.SIGINT)
+    sent, received = ping.result()
+    assert sent - received <= 1, f"{sent - received} of {sent} lost"
+
+
 def test_stop_gives_all_back(shared):
     """After weft the kernel answers for the port again; before, weft has it."""
     probe = IP(dst=WEFT) / UDP(sport=40000, dport=8472) / Raw(b"\x08" + b"\0" * 40)
