@@ -164,6 +164,7 @@ static void publish(struct control *control, const struct model *model)
 	uint64_t now_ns = clock_now_ns();
 	uint64_t token;
 
+	entries_prepare(control, new, model);
 	__atomic_store_n(&control->tables->snapshot, new, __ATOMIC_RELEASE);
 	slowpath_commit_done(control->slowpath);
 	token = rcu_token(control->tables->rcu);

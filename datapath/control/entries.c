@@ -2,9 +2,10 @@
 // The FDB's part of a commit: what was learned at attachments that are gone is forgotten, ports'
 // MACs and configured static entries stand in the table.
 //
-// Runs after the snapshot is published. The other way round, a worker that still holds the old
-// snapshot could teach the table again what was just forgotten: the slow path, in this same thread,
-// learns nothing for what is not in the snapshot in force.
+// Most of it runs after the snapshot is published. The other way round, a worker that still holds
+// the old snapshot could teach the table again what was just forgotten: the slow path, in this same
+// thread, learns nothing for what is not in the snapshot in force. Static entries of new domains
+// are written before, so that no frame to a port is flooded because its network was flushed.
 
 #include "control/internal.h"
 
@@ -88,13 +89,13 @@ static uint16_t target(const struct control *control, const struct snapshot *s,
 		return id != 0 ? LOCATION_REMOTE | id : 0;
 	}
 	if (fdb->port != NULL)
-		id = ids_find(
+		id = ids_taken(
 			control->attachments, name_of_port(name, model_port(model, fdb->port)));
 	for (size_t i = 0; fdb->uplink != NULL && i < network->n_segments; i++) {
 		const struct segment_config *segment = &network->segments[i];
 
 		if (segment->uplink != NULL && strcmp(segment->uplink, fdb->uplink) == 0)
-			id = ids_find(control->attachments, name_of_segment(name, segment));
+			id = ids_taken(control->attachments, name_of_segment(name, segment));
 	}
 	return is_active(s, &s->attachments[id]) ? id : 0;
 }
@@ -102,16 +103,15 @@ static uint16_t target(const struct control *control, const struct snapshot *s,
 static void add(struct control *control, const struct network_config *network,
 	const struct mac *mac, uint16_t location)
 {
-	uint16_t domain = ids_find(control->domains, network->name);
+	uint16_t domain = ids_taken(control->domains, network->name);
 
 	if (location != 0)
 		control->statics[control->n_statics++] = (struct static_entry){
 			.key = fdb_key(domain, mac_to_u64(mac)), .location = location};
 }
 
-static void collect(struct control *control, const struct model *model)
+static void collect(struct control *control, const struct snapshot *s, const struct model *model)
 {
-	const struct snapshot *s = control->tables->snapshot;
 	struct arena *scratch = arena_new();
 	struct service_ports services = service_ports(model, scratch);
 	struct router_ports routers = router_ports(model, scratch);
@@ -128,20 +128,20 @@ static void collect(struct control *control, const struct model *model)
 
 		if (!port_is_local(port))
 			continue;
-		id = ids_find(control->attachments, name_of_port(name, port));
+		id = ids_taken(control->attachments, name_of_port(name, port));
 		add(control, model_network(model, port->network), &port->mac,
 			is_active(s, &s->attachments[id]) ? id : 0);
 	}
 	for (size_t i = 0; i < services.n; i++) {
 		const struct service_port *port = &services.list[i];
-		uint16_t id = ids_find(control->attachments, name_of_service(name, port->network));
+		uint16_t id = ids_taken(control->attachments, name_of_service(name, port->network));
 
 		add(control, port->network, &port->service.mac,
 			is_active(s, &s->attachments[id]) ? id : 0);
 	}
 	for (size_t i = 0; i < routers.n; i++) {
 		const struct router_port *port = &routers.list[i];
-		uint16_t id = ids_find(control->attachments, name_of_router_port(name, port));
+		uint16_t id = ids_taken(control->attachments, name_of_router_port(name, port));
 
 		add(control, port->network, &port->mac, is_active(s, &s->attachments[id]) ? id : 0);
 	}
@@ -192,25 +192,33 @@ void entries_poll(struct control *control, uint64_t now_ns)
 	write_entries(control);
 }
 
+void entries_prepare(struct control *control, const struct snapshot *new, const struct model *model)
+{
+	control->old_statics = control->statics;
+	control->n_old_statics = control->n_statics;
+	collect(control, new, model);
+	for (size_t i = 0; i < control->n_statics; i++) {
+		if (ids_fresh(control->domains, key_domain(control->statics[i].key)))
+			write_entry(control, &control->statics[i]);
+	}
+}
+
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model)
 {
-	const struct snapshot *new = control->tables->snapshot;
-	struct static_entry *before = control->statics;
-	size_t n_before = control->n_statics;
-
-	forget_removed(control, old, new);
-	forget_domains(control, old, new);
+	forget_removed(control, old, control->tables->snapshot);
+	forget_domains(control, old, control->tables->snapshot);
 	set_ageing(control, model);
-	collect(control, model);
-	for (size_t i = 0; i < n_before; i++) {
-		if (bsearch(&before[i], control->statics, control->n_statics, sizeof(*before),
+	for (size_t i = 0; i < control->n_old_statics; i++) {
+		const struct static_entry *was = &control->old_statics[i];
+
+		if (bsearch(was, control->statics, control->n_statics, sizeof(*was),
 			    compare_entries) == NULL)
-			fdb_del(control->tables->fdb, key_domain(before[i].key),
-				key_mac(before[i].key));
+			fdb_del(control->tables->fdb, key_domain(was->key), key_mac(was->key));
 	}
 	// All of them, not just new ones: those at a location that was flushed went with it.
 	write_entries(control);
-	free(before);
+	free(control->old_statics);
+	control->old_statics = NULL;
 }
 
 void entries_flush(struct control *control, uint16_t attachment)

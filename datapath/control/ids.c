@@ -152,6 +152,11 @@ uint16_t ids_take(struct ids *ids, const char *name)
 	return id;
 }
 
+uint16_t ids_taken(const struct ids *ids, const char *name)
+{
+	return map_get(ids->next, name);
+}
+
 uint16_t ids_renew(struct ids *ids, const char *name)
 {
 	uint16_t id = allocate(ids, name);

@@ -31,6 +31,8 @@ uint16_t ids_highest(const struct ids *ids);
 void ids_begin(struct ids *ids);
 // The id of a name in the transaction: the one it has, or a new one. 0: none is left.
 uint16_t ids_take(struct ids *ids, const char *name);
+// The id of a name that was taken in the transaction, 0: none.
+uint16_t ids_taken(const struct ids *ids, const char *name);
 // A new id for a name, even if it has one already. 0: none is left.
 uint16_t ids_renew(struct ids *ids, const char *name);
 // Whether the id was given out in this transaction.

@@ -66,6 +66,8 @@ struct control {
 
 	struct static_entry *statics; // sorted by key
 	size_t n_statics;
+	struct static_entry *old_statics; // during a commit: those before it
+	size_t n_old_statics;
 	bool statics_missing;	   // some found no room in the table
 	uint64_t statics_retry_ns; // when to try again
 
@@ -183,6 +185,10 @@ void services_follow(struct control *control, const struct model *model);
 
 // ---- entries.c ---------------------------------------------------------------------------------
 
+// Writes the static entries of domains that are new in `new`: whoever sees that snapshot finds the
+// MACs of ports in them at once, nobody else looks there. Called before it is published.
+void entries_prepare(
+	struct control *control, const struct snapshot *new, const struct model *model);
 // Makes the FDB follow a commit: forgets what was learned at attachments that are gone, down or
 // elsewhere, and brings the static entries up to date. Called after the snapshot is published.
 void entries_follow(struct control *control, const struct snapshot *old, const struct model *model);

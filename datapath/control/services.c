@@ -366,7 +366,10 @@ static void add_floating(struct builder *b, const struct router_port *from,
 		if (!floating_is_on(floating, from->router))
 			continue;
 		addresses[port->n_addresses++] = (struct internal_address){
-			.prefix = {floating->external, 32}, .announce = true};
+			.prefix = {floating->external, 32},
+			.fixed = floating->fixed,
+			.announce = true,
+		};
 		draft->owners[draft->network->n_owners++] =
 			(struct service_owner){.address = floating->external, .internal = port};
 	}

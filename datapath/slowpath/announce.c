@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Addresses of weft's own ports. One that appears is announced, if control says so: three rounds,
-// two seconds apart, each as request and as reply (IPv6: an unsolicited advertisement). One that
-// somebody else claims is defended by one announcement, at most every ten seconds.
+// Addresses of weft's own ports. One that appears, or a floating one that moves, is announced, if
+// control says so: three rounds, two seconds apart, each as request and as reply (IPv6: an
+// unsolicited advertisement). One that somebody else claims is defended by one announcement, at
+// most every ten seconds.
 
 #define LOG_MODULE "service"
 
@@ -56,10 +57,11 @@ static struct own_address own_address(struct slowpath *s, const struct internal_
 		.address = address->prefix.addr,
 		.attachment = port->attachment,
 		.mac = port->mac,
+		.fixed = address->fixed,
 		.announce_ns = s->now_ns,
 	};
 
-	if (old != NULL && old->mac == port->mac)
+	if (old != NULL && old->mac == own.mac && ip_equal(&old->fixed, &own.fixed))
 		own = *old;
 	else if (address->announce)
 		own.n_announcements = ANNOUNCEMENTS;

@@ -188,8 +188,9 @@ struct frame_head {
 struct own_address {
 	struct ip_addr address;
 	const struct internal_port *port; // in the services in force
-	uint16_t attachment;		  // its id and MAC: what makes it the same one after a
-	uint64_t mac;			  // commit
+	uint16_t attachment;		  // its id, MAC and what it stands for: what makes it the
+	uint64_t mac;			  // same one after a commit
+	struct ip_addr fixed;
 	uint8_t n_announcements;	  // rounds still to send
 	uint64_t announce_ns;		  // the next one
 	uint64_t defend_ns;		  // no defence before

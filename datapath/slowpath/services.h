@@ -29,7 +29,8 @@ enum internal_kind {
 
 struct internal_address {
 	struct ip_prefix prefix; // the address, and how long the prefix around it is
-	bool announce;		 // tell the network when it appears
+	struct ip_addr fixed;	 // that a floating IP stands for
+	bool announce;		 // tell the network when it appears, or stands for another
 };
 
 // A port of weft's own: an attachment without a device. What is sent to it ends in the slow path

@@ -100,7 +100,7 @@ void check_address(
 // What DHCP itself says, and what only clients say.
 static bool option_is_reserved(uint8_t code)
 {
-	return code == 50 || (code >= 52 && code <= 55) || code == 57 || code == 61 || code == 82;
+	return (code >= 50 && code <= 57) || code == 61 || code == 82;
 }
 
 static void check_dhcp_options(struct check *check, const struct port_config *port)
@@ -115,7 +115,10 @@ static void check_dhcp_options(struct check *check, const struct port_config *po
 			continue; // could not be read
 		if (option_is_reserved(option->code))
 			check_report(check, E_VALUE, PATH(check, "%s.code", path),
-				"option %u is DHCP's own and can not be set", option->code);
+				"option %u is DHCP's own and can not be set%s", option->code,
+				option->code == 51
+					? "; the lease time is lease of the subnet's dhcp"
+					: "; leave it out");
 		else if (seen[option->code])
 			check_report(check, E_VALUE, PATH(check, "%s.code", path),
 				"port %s has option %u twice", port->name, option->code);

@@ -477,6 +477,7 @@ END_TEST
 
 #define N_OBJECTS 200
 #define N_ROUNDS  10
+#define N_FLUSHES 500
 
 // Plays a worker: reads all that a snapshot points to, so that a sanitizer sees what was freed too
 // early.
@@ -560,6 +561,51 @@ START_TEST(ports_and_networks_come_and_go_under_a_worker)
 }
 END_TEST
 
+// Plays a worker that sends to port a. Returns how often a snapshot in force did not lead to it.
+static void *look_for_port_a(void *arg)
+{
+	bool *stop = arg;
+	uint16_t network = control_network_id(env.control, "vxlan1");
+	uint64_t mac = env_attachment("port a")->mac;
+	uint64_t lost = 0;
+
+	rcu_reader_online(env.tables->rcu, 1);
+	while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+		const struct snapshot *s = __atomic_load_n(&env.tables->snapshot, __ATOMIC_ACQUIRE);
+		const struct fdb *fdb = env.tables->fdb;
+		const struct fdb_table *table = __atomic_load_n(&fdb->table, __ATOMIC_ACQUIRE);
+		uint64_t key = fdb_key(s->networks[network].domain, mac);
+		uint32_t *seen_s;
+
+		// What is swept once another snapshot is in force proves nothing.
+		if (fdb_lookup(fdb, table, key, fdb_hash(fdb, key), &seen_s) == 0 &&
+			s == __atomic_load_n(&env.tables->snapshot, __ATOMIC_ACQUIRE))
+			lost++;
+		rcu_quiescent(env.tables->rcu, 1);
+	}
+	rcu_reader_offline(env.tables->rcu, 1);
+	return (void *)(uintptr_t)lost;
+}
+
+START_TEST(a_flush_hides_no_port_from_a_worker)
+{
+	pthread_t worker;
+	bool stop = false;
+	void *lost;
+
+	env_accept(TWO);
+	ck_assert_int_eq(pthread_create(&worker, NULL, look_for_port_a, &stop), 0);
+	for (int round = 0; round < N_FLUSHES; round++) {
+		env_call("fdb.flush", "{'network': 'vxlan1'}");
+		clock_advance(NS_PER_S);
+		env_poll();
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	pthread_join(worker, &lost);
+	ck_assert_uint_eq((uintptr_t)lost, 0);
+}
+END_TEST
+
 START_TEST(objects_come_and_go_one_by_one)
 {
 	env_accept(TWO);
@@ -593,7 +639,7 @@ int main(void)
 		device_is_open_as_long_as_a_worker_may_use_it, device_comes_back_at_once,
 		open_device_keeps_its_options, more_devices_than_there_are_ids,
 		more_remotes_than_there_are_ids, ports_and_networks_come_and_go_under_a_worker,
-		objects_come_and_go_one_by_one};
+		a_flush_hides_no_port_from_a_worker, objects_come_and_go_one_by_one};
 
 	return env_main("control_commit", tests, ARRAY_SIZE(tests));
 }

@@ -55,6 +55,8 @@ static void add_ports(struct served *s)
 	s->service_addresses[1] = own("169.254.169.254/32", false);
 	s->service_addresses[2] = own("fe80::a9fe:a9fe/128", false);
 	s->router_addresses[0] = own("172.16.1.1/24", true);
+	if (s->setup->fixed != NULL)
+		s->router_addresses[0].fixed = ip(s->setup->fixed);
 	s->router_addresses[1] = own("fd00:1::1/64", true);
 	s->ports[0] = (struct internal_port){
 		.kind = INTERNAL_SERVICE,

@@ -25,6 +25,7 @@ struct service_setup {
 	bool arp_responder;
 	struct device *metadata; // of SERVICE
 	uint64_t router_mac;	 // 0: ROUTER_MAC
+	const char *fixed;	 // that the router's IPv4 address stands for, NULL: nothing
 };
 
 // Hands services to the slow path, as a commit does.

@@ -223,9 +223,8 @@ static const struct {
 	{"prot show", "weft: there is no object 'prot'; did you mean 'port'?\n"},
 	{"xyzzy", "weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
 		  "network, subnet, security-group, port, router, floating-ip, fdb, lease, "
-		  "service, session, "
-		  "sessions, config, stats, drops, "
-		  "audit, status, batch, complete, help\n"},
+		  "route, neighbour, service, session, sessions, config, stats, drops, audit, "
+		  "status, batch, complete, help\n"},
 	{"st", "weft: 'st' is short for more than one object: stats, status\n"},
 	{"-j network", "weft: '-j' is no object; options stand first: weft [-j] [-s SOCKET] "
 		       "OBJECT ...\n"},

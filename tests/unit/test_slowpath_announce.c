@@ -83,6 +83,25 @@ START_TEST(another_mac_is_announced)
 }
 END_TEST
 
+START_TEST(item_119_an_address_that_moves_is_announced)
+{
+	struct service_setup floating = {.router = true, .fixed = "172.16.1.33"};
+
+	env_serve(&floating);
+	env_run(10 * NS_PER_S, NS_PER_S);
+	env_discard();
+	floating.fixed = "172.16.1.40";
+	env_serve(&floating);
+	for (unsigned round = 0; round < 3; round++) {
+		env_expect_at(ROUTER, GARP_REQUEST);
+		env_expect_at(ROUTER, GARP_REPLY);
+		env_expect_nothing();
+		env_advance(2 * NS_PER_S);
+	}
+	env_expect_nothing();
+}
+END_TEST
+
 // Every node may have a service port with these addresses.
 START_TEST(service_addresses_are_not_announced)
 {
@@ -99,6 +118,7 @@ int main(void)
 		addresses_that_stay_are_not_announced_again,
 		addresses_that_come_back_are_announced,
 		another_mac_is_announced,
+		item_119_an_address_that_moves_is_announced,
 		service_addresses_are_not_announced,
 	};
 
