@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the configuration of a gateway to stdout: VXLAN networks bridged to VLANs of a trunk, VNI i to
-VLAN 1000+i, and one more, VNI 1000, that is routed to the outside behind the gateway's own address."""
+"""Writes the configuration of a gateway to stdout: VXLAN networks bridged to VLANs of a trunk, VNI 1 to
+VLAN 1001 and so on, and one more, VNI 1000, that is routed to the outside behind the gateway's own
+address."""
 
 import argparse
 import json
