@@ -121,7 +121,7 @@ def test_static_entry_by_flush(empty):
     (("network", "del", "x"), REFUSED, ["E_NOT_FOUND", "x"]),
     (("port", "add", "p", "network", "x", "device", "tap:p"), REFUSED, ["E_REFERENCE", "x"]),
     (("uplink", "add", "u", "device", "floppy:p"), REFUSED, ["E_CFG_DEVICE", "floppy"]),
-    (("port", "add", "p", "network", "x"), USAGE, ["device"]),
+    (("port", "add", "p", "device", "tap:p"), USAGE, ["network"]),
     (("port", "add", "p", "colour", "red"), USAGE, ["colour"]),
     (("port", "add", "p", "mac", "zz"), USAGE, ["zz"]),
     (("prot", "show"), USAGE, ["prot", "port"]),
