@@ -74,6 +74,7 @@ static const struct column uplink_columns[] = {
 	{.title = "MAC", .path = "state.mac"},
 	{.title = "VLANS", .path = "vlans"},
 	{.title = "ADDRESS", .path = "address"},
+	{.title = "MODE", .path = "state.mode"},
 };
 
 static const struct column network_columns[] = {

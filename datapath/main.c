@@ -172,7 +172,8 @@ static uint32_t n_replayed(const char *device)
 // `device`: NULL for a port of another node.
 static void need_device(struct memory_need *need, const char *device)
 {
-	if (device == NULL || strncmp(device, "tap:", 4) == 0 || strncmp(device, "packet:", 7) == 0)
+	if (device == NULL || strncmp(device, "tap:", 4) == 0 ||
+		strncmp(device, "packet:", 7) == 0 || device_is_shared(device))
 		return;
 	if (strncmp(device, "pcap:", 5) == 0)
 		need->n_replay += n_replayed(device);

@@ -175,6 +175,7 @@ static void publish(struct control *control, const struct model *model)
 	ids_commit(control->routers, token, now_ns);
 	rows_commit(control->rows, token);
 	filters_follow(control, model, cuts, token);
+	share_follow(control, model);
 	services_follow(control, model);
 	if (old != NULL)
 		entries_follow(control, old, model);
@@ -238,6 +239,18 @@ int commit_flush(struct control *control, const char *network, struct problems *
 	if (rc == 0)
 		publish(control, control->model);
 	return rc;
+}
+
+void commit_again(struct control *control)
+{
+	struct problems problems = PROBLEMS_INIT;
+
+	if (prepare(control, control->model, NULL, &problems) == 0)
+		publish(control, control->model);
+	else
+		log_error("the configuration can not be put in force again error=\"%s\"",
+			problems.n > 0 ? problems.list[0].text : "");
+	problems_free(&problems);
 }
 
 void commit_empty(struct control *control)

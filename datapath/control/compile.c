@@ -434,7 +434,7 @@ static void compile_members(struct compiler *c)
 static void compile_tunnel(struct compiler *c)
 {
 	const struct tunnel_config *config = &c->model->tunnel;
-	struct ip_addr address = underlay_address(c->model);
+	const struct ip_prefix *prefix = &c->control->underlay_prefix;
 	struct tunnel *tunnel = &c->s->tunnel;
 	struct ip_addr broadcast;
 	uint32_t n_slots = 2;
@@ -443,14 +443,14 @@ static void compile_tunnel(struct compiler *c)
 		n_slots *= 2;
 	c->s->vni_mask = n_slots - 1;
 	c->s->vnis = alloc_lines(c->arena, n_slots * sizeof(*c->s->vnis));
-	if (!ip_is_set(&address))
+	if (!ip_is_set(&prefix->addr))
 		return;
 	c->underlay = model_uplink(c->model, config->uplink);
-	broadcast = ip_prefix_broadcast(&c->underlay->address);
+	broadcast = ip_prefix_broadcast(prefix);
 	tunnel->enabled = true;
 	tunnel->device = ids_take(c->control->devices, c->underlay->device);
 	tunnel->root = id_of_uplink(c, c->underlay);
-	tunnel->address = ip_v4(&address);
+	tunnel->address = ip_v4(&prefix->addr);
 	tunnel->broadcast = ip_v4(&broadcast);
 	if (config->group_set) {
 		tunnel->group_mask = htonl((uint32_t) ~(UINT64_C(0xffffffff) >> config->group.len));

@@ -219,6 +219,7 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	struct rcu *rcu = control->tables->rcu;
 	bool again = slowpath_poll(control->slowpath, now_ns);
 
+	underlay_follow(control);
 	rcu_poll(rcu);
 	devices_poll(control, now_ns);
 	ids_poll(control->networks, rcu, now_ns, plain_release, control);

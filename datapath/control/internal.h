@@ -57,6 +57,9 @@ struct control {
 	struct ids *routers;	 // by name
 	struct device_slot slots[MAX_DEVICES];
 
+	struct ip_prefix underlay_prefix; // of the local VTEP address; unset: there is no tunnel
+	struct kernel_link underlay_link; // where the kernel has it; index 0: it is ours alone
+
 	uint64_t sweep_ns; // of sessions, the last time
 	struct rows *rows; // ids of row counters
 	struct cuts *cuts; // sessions to end once more; NULL: none
@@ -160,10 +163,19 @@ void snapshot_free(void *snapshot);
 // Tells the slow path the underlay and the remotes of a model (NULL: none). -ENOSPC when there are
 // more remotes than the table holds.
 int underlay_apply(struct control *control, const struct model *model);
+// Commits again when the kernel's address or link is not what was committed.
+void underlay_follow(struct control *control);
 // Group of a vxlan segment, 0: none. Network order.
 uint32_t underlay_group(const struct tunnel_config *tunnel, uint32_t vni);
-// Local VTEP address; unset when the model has no tunnel.
-struct ip_addr underlay_address(const struct model *model);
+// The uplink of the tunnel; NULL when the model (which may be NULL) has none.
+const struct uplink_config *underlay_uplink(const struct model *model);
+
+// ---- share.c -----------------------------------------------------------------------------------
+
+// Tells devices that the kernel goes on using what is ours. Called after the snapshot is published.
+void share_follow(struct control *control, const struct model *model);
+// Adds how such a device does to an object; nothing for another device.
+void share_details(struct device *device, json_t *object);
 
 // ---- services.c --------------------------------------------------------------------------------
 
@@ -192,6 +204,8 @@ struct model *commit_check(
 	struct control *control, const json_t *document, struct problems *problems);
 // Gives one network (NULL: all) a new FDB domain: everything learned there is forgotten.
 int commit_flush(struct control *control, const char *network, struct problems *problems);
+// The same model again, when something that it does not say has changed.
+void commit_again(struct control *control);
 // Publishes the snapshot of a node without configuration, so that workers always have one.
 void commit_empty(struct control *control);
 

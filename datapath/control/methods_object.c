@@ -78,10 +78,13 @@ static json_t *mac_text(uint64_t value)
 static json_t *uplink_state(const struct control *control, const void *object)
 {
 	const struct uplink_config *uplink = object;
-	uint16_t device = ids_find(control->devices, uplink->device);
+	uint16_t id = ids_find(control->devices, uplink->device);
+	struct device *device = control->slots[id].device;
+	json_t *state = json_pack(
+		"{s:o, s:o}", "link", link_state(control, id), "mac", mac_text(device->mac));
 
-	return json_pack("{s:o, s:o}", "link", link_state(control, device), "mac",
-		mac_text(control->slots[device].device->mac));
+	share_details(device, state);
+	return state;
 }
 
 static json_t *port_state(const struct control *control, const void *object)
@@ -119,12 +122,12 @@ static json_t *sessions_state(const struct control *control, const void *object)
 
 static json_t *tunnel_state(const struct control *control, const void *object)
 {
-	struct ip_addr address = underlay_address(control->model);
+	const struct ip_addr *address = &control->underlay_prefix.addr;
 	char text[IP_TEXT_LEN];
 
-	if (!ip_is_set(&address))
+	if (!ip_is_set(address))
 		return json_object();
-	return json_pack("{s:s}", "address", ip_format(&address, text));
+	return json_pack("{s:s}", "address", ip_format(address, text));
 }
 
 static json_t *workers_state(const struct control *control, const void *object)

@@ -31,16 +31,19 @@ static json_t *device(const struct device_slot *slot)
 	struct device *d = slot->device;
 	struct device_stats stats = {0};
 	struct device_link link = {0};
+	json_t *json;
 
 	if (d->driver->stats != NULL)
 		d->driver->stats(d, &stats);
 	if (d->driver->link != NULL)
 		d->driver->link(d, &link);
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "device", d->text,
+	json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "device", d->text,
 		"link", link.up ? "up" : "down", "speed-mbps", (int)link.speed_mbps, "mtu", d->mtu,
 		"rx-queues", d->n_rxq, "tx-queues", d->n_txq, "rx-missed",
 		(json_int_t)stats.rx_missed, "rx-errors", (json_int_t)stats.rx_errors, "rx-nombuf",
 		(json_int_t)stats.rx_nombuf, "tx-errors", (json_int_t)stats.tx_errors);
+	share_details(d, json);
+	return json;
 }
 
 static json_t *devices(const struct control *control)

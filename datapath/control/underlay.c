@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the slow path must know of a model: the underlay, and every remote that it names. Runs
 // inside a commit, before the snapshot is compiled.
+//
+// On an uplink that the kernel goes on using, address and MAC are the kernel's: where they change,
+// the same model is committed again.
 
 #include "control/internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 
-static const struct uplink_config *underlay_uplink(const struct model *model)
+#include "base/log.h"
+
+#define LOG_MODULE "control"
+
+const struct uplink_config *underlay_uplink(const struct model *model)
 {
 	if (model == NULL || !model->tunnel.present || !model->tunnel.enabled ||
 		model->tunnel.uplink == NULL)
 		return NULL;
 	return model_uplink(model, model->tunnel.uplink);
-}
-
-struct ip_addr underlay_address(const struct model *model)
-{
-	const struct uplink_config *uplink = underlay_uplink(model);
-
-	if (uplink == NULL)
-		return (struct ip_addr){0};
-	return ip_is_set(&model->tunnel.address) ? model->tunnel.address : uplink->address.addr;
 }
 
 uint32_t underlay_group(const struct tunnel_config *tunnel, uint32_t vni)
@@ -74,28 +73,102 @@ static bool want_remotes(struct slowpath *slowpath, const struct model *model, u
 	return true;
 }
 
+// ---- the address -------------------------------------------------------------------------------
+
+// What the kernel has on the interface of a shared uplink.
+static struct kernel_link read_kernel(
+	const struct model *model, const struct uplink_config *uplink, const struct device *device)
+{
+	struct ip_addr wanted = model_tunnel_address(model);
+	struct kernel_link link;
+	int ret = kernel_link_read(device->kernel_index, uplink->vlan, &wanted, &link);
+
+	if (ret < 0)
+		log_limited(LOG_LEVEL_WARN, 10,
+			"the interface can not be read device=%s error=\"%s\"", device->text,
+			strerror(-ret));
+	return link;
+}
+
+// Takes over what the kernel has: the tunnel is off while it has no address for it.
+static void follow_kernel(
+	struct control *control, const struct kernel_link *link, struct device *device)
+{
+	char text[PREFIX_TEXT_LEN];
+	bool had = control->underlay_link.index != 0 && ip_is_set(&control->underlay_prefix.addr);
+
+	if (!ip_is_set(&link->address.addr) && (had || control->underlay_link.index == 0))
+		log_warn("the kernel has no address for the tunnel: it waits for one device=%s",
+			device->text);
+	else if (!had && ip_is_set(&link->address.addr))
+		log_info("the kernel's address is the tunnel's device=%s address=%s", device->text,
+			ip_prefix_format(&link->address, text));
+	if (link->mac != 0)
+		device->mac = link->mac;
+	control->underlay_link = *link;
+	control->underlay_prefix = link->address;
+}
+
+void underlay_follow(struct control *control)
+{
+	const struct uplink_config *uplink = underlay_uplink(control->model);
+	const struct kernel_link *now = &control->underlay_link;
+	struct kernel_link link;
+
+	if (!slowpath_underlay_changed(control->slowpath) || uplink == NULL)
+		return;
+	link = read_kernel(control->model, uplink,
+		control->slots[ids_find(control->devices, uplink->device)].device);
+	if (link.index != now->index || (link.mac != 0 && link.mac != now->mac) ||
+		!ip_equal(&link.address.addr, &now->address.addr) ||
+		link.address.len != now->address.len)
+		commit_again(control);
+}
+
+// ---- commit ------------------------------------------------------------------------------------
+
+static void set_prefix(struct control *control, const struct model *model,
+	const struct uplink_config *uplink, struct device *device)
+{
+	if (device->kernel_index != 0) {
+		const struct kernel_link link = read_kernel(model, uplink, device);
+
+		follow_kernel(control, &link, device);
+		return;
+	}
+	control->underlay_link = (struct kernel_link){0};
+	control->underlay_prefix = uplink->address;
+	control->underlay_prefix.addr = model_tunnel_address(model);
+}
+
 int underlay_apply(struct control *control, const struct model *model)
 {
 	const struct uplink_config *uplink = underlay_uplink(model);
 	struct underlay underlay = {0};
+	struct device *device;
 	char name[ATTACHMENT_NAME_LEN];
+	uint32_t own = 0;
 
 	if (uplink == NULL) {
+		control->underlay_link = (struct kernel_link){0};
+		control->underlay_prefix = (struct ip_prefix){0};
 		slowpath_set_underlay(control->slowpath, &underlay);
 		return 0;
 	}
-	underlay.present = true;
 	underlay.device = ids_take(control->devices, uplink->device);
+	device = control->slots[underlay.device].device;
+	set_prefix(control, model, uplink, device);
+	underlay.present = ip_is_set(&control->underlay_prefix.addr);
 	underlay.attachment = ids_take(control->attachments, name_of_uplink(name, uplink));
 	underlay.vlan = uplink->vlan;
-	underlay.mac = control->slots[underlay.device].device->mac;
-	underlay.address = uplink->address;
-	underlay.address.addr = underlay_address(model);
+	underlay.kernel_index = device->kernel_index;
+	underlay.mac = device->mac;
+	underlay.address = control->underlay_prefix;
 	underlay.gateway = uplink->gateway;
 	underlay.path_mtu = model->tunnel.path_mtu;
 	underlay.tunnel = &model->tunnel;
 	slowpath_set_underlay(control->slowpath, &underlay);
-	if (!want_remotes(control->slowpath, model, ip_v4(&underlay.address.addr)))
-		return -ENOSPC;
-	return 0;
+	if (underlay.present)
+		own = ip_v4(&underlay.address.addr);
+	return want_remotes(control->slowpath, model, own) ? 0 : -ENOSPC;
 }

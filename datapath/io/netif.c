@@ -103,6 +103,43 @@ int netif_set_merging(const char *name, bool on)
 	return request(name, SIOCETHTOOL, &ifr);
 }
 
+int netif_strips_tags(const char *name, bool *on)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq ifr = {.ifr_data = (void *)&value};
+	int ret = request(name, SIOCETHTOOL, &ifr);
+
+	*on = ret == 0 && (value.data & ETH_FLAG_RXVLAN) != 0;
+	return ret;
+}
+
+int netif_set_strips_tags(const char *name, bool on)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq ifr = {.ifr_data = (void *)&value};
+	int ret = request(name, SIOCETHTOOL, &ifr);
+
+	if (ret < 0)
+		return ret;
+	value.cmd = ETHTOOL_SFLAGS;
+	value.data = on ? value.data | ETH_FLAG_RXVLAN : value.data & ~(uint32_t)ETH_FLAG_RXVLAN;
+	return request(name, SIOCETHTOOL, &ifr);
+}
+
+int netif_rx_queues(const char *name, uint32_t *n)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = {.ifr_data = (void *)&channels};
+	int ret = request(name, SIOCETHTOOL, &ifr);
+
+	*n = channels.combined_count + channels.rx_count;
+	if (ret == -EOPNOTSUPP || (ret == 0 && *n == 0)) {
+		*n = 1;
+		return 0;
+	}
+	return ret;
+}
+
 bool netif_name_ok(const char *name)
 {
 	size_t len = strlen(name);

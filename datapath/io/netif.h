@@ -18,5 +18,12 @@ int netif_is_running(const char *name, bool *yes); // up, with carrier
 int netif_merging(const char *name, bool *on);
 int netif_set_merging(const char *name, bool on);
 
+// Whether the card takes VLAN tags out of received frames.
+int netif_strips_tags(const char *name, bool *on);
+int netif_set_strips_tags(const char *name, bool on);
+
+// Receive queues in use; 1 where the driver does not say.
+int netif_rx_queues(const char *name, uint32_t *n);
+
 // Whether the kernel would take `name` for an interface: 1 to 15 characters, no slash, no blank.
 bool netif_name_ok(const char *name);

@@ -54,7 +54,11 @@ struct packet_queue {
 struct packet {
 	struct rte_mempool *pool;
 	size_t ring_size;
-	uint32_t frame_size;  // of a slot of the ring, a power of two
+	uint32_t frame_size; // of a slot of the ring, a power of two
+	int index;	     // of the interface
+	int program;	     // BPF socket filter, -1: all frames
+	bool listening;	     // else its sockets exist, and get nothing yet
+	bool promiscuous;
 	bool restore_merging; // the kernel may merge frames again once we are gone
 	uint16_t n_queues;
 	char name[IFNAMSIZ];
@@ -208,7 +212,7 @@ static uint16_t packet_tx_burst(
 
 // ---- control ----------------------------------------------------------------------------------
 
-static void packet_stats(struct device *device, struct device_stats *stats)
+void packet_stats(struct device *device, struct device_stats *stats)
 {
 	struct packet *packet = device->priv;
 
@@ -251,7 +255,7 @@ static void packet_free(struct packet *packet)
 	free(packet);
 }
 
-static void packet_close(struct device *device)
+void packet_close(struct device *device)
 {
 	struct packet *packet = device->priv;
 
@@ -294,9 +298,27 @@ static int open_ring(struct packet *packet, struct packet_queue *q)
 	return 0;
 }
 
-static int open_receive(struct packet *packet, struct packet_queue *q, int index)
+static int set_promiscuous(const struct packet *packet, const struct packet_queue *q, bool on)
 {
-	const struct packet_mreq promiscuous = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+	const struct packet_mreq request = {
+		.mr_ifindex = packet->index, .mr_type = PACKET_MR_PROMISC};
+
+	return setsockopt(q->rx_fd, SOL_PACKET, on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP,
+		       &request, sizeof(request)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int set_filter(const struct packet *packet, const struct packet_queue *q)
+{
+	return setsockopt(q->rx_fd, SOL_SOCKET, SO_ATTACH_BPF, &packet->program,
+		       sizeof(packet->program)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int open_receive(struct packet *packet, struct packet_queue *q)
+{
 	int ret;
 
 	// protocol 0: nothing comes before bind()
@@ -310,10 +332,13 @@ static int open_receive(struct packet *packet, struct packet_queue *q, int index
 		ret = set_int(q->rx_fd, PACKET_IGNORE_OUTGOING, 1);
 	if (ret == 0)
 		ret = open_ring(packet, q);
-	if (ret == 0 && setsockopt(q->rx_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous,
-				sizeof(promiscuous)) < 0)
-		ret = -errno;
-	return ret == 0 ? bind_to(q->rx_fd, index, ETH_P_ALL) : ret;
+	if (ret == 0 && packet->program >= 0)
+		ret = set_filter(packet, q);
+	if (ret == 0 && packet->promiscuous)
+		ret = set_promiscuous(packet, q, true);
+	if (ret == 0 && packet->listening)
+		ret = bind_to(q->rx_fd, packet->index, ETH_P_ALL);
+	return ret;
 }
 
 static int open_send(struct packet_queue *q, int index)
@@ -343,7 +368,7 @@ static int join_fanout(struct packet_queue *q, int *group)
 	return ret;
 }
 
-static int open_queues(struct packet *packet, int index, uint16_t wanted)
+static int open_queues(struct packet *packet, uint16_t wanted)
 {
 	int group = 0;
 	int ret = 0;
@@ -353,19 +378,27 @@ static int open_queues(struct packet *packet, int index, uint16_t wanted)
 
 		q->rx_fd = -1;
 		q->tx_fd = -1;
-		ret = open_receive(packet, q, index);
+		ret = open_receive(packet, q);
 		if (ret == 0)
-			ret = open_send(q, index);
+			ret = open_send(q, packet->index);
 		if (ret == 0 && wanted > 1)
 			ret = join_fanout(q, &group);
 	}
 	return ret;
 }
 
-// Up, large enough, and no frames merged into larger ones on their way to us.
-static int prepare_interface(struct packet *packet, uint16_t mtu)
+// No frames are merged into larger ones on their way to us.
+static void forbid_merging(struct packet *packet)
 {
 	bool merging;
+
+	if (netif_merging(packet->name, &merging) == 0 && merging)
+		packet->restore_merging = netif_set_merging(packet->name, false) == 0;
+}
+
+// Up, and large enough.
+static int prepare_interface(struct packet *packet, uint16_t mtu)
+{
 	int current;
 	int ret = netif_mtu(packet->name, &current);
 
@@ -373,8 +406,8 @@ static int prepare_interface(struct packet *packet, uint16_t mtu)
 		ret = netif_set_mtu(packet->name, mtu);
 	if (ret == 0)
 		ret = netif_up(packet->name);
-	if (ret == 0 && netif_merging(packet->name, &merging) == 0 && merging)
-		packet->restore_merging = netif_set_merging(packet->name, false) == 0;
+	if (ret == 0)
+		forbid_merging(packet);
 	return ret;
 }
 
@@ -387,6 +420,7 @@ static struct packet *packet_new(const struct device_request *request)
 		return NULL;
 	memset(packet, 0, size);
 	packet->pool = request->pool;
+	packet->program = -1;
 	// a header, room for the kernel's alignment, the longest frame with two tags
 	packet->frame_size = rte_align32pow2(
 		TPACKET2_HDRLEN + 64 + request->mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN);
@@ -412,11 +446,64 @@ static const char *explain(int error)
 	}
 }
 
+// The device of opened queues.
+static void fill_in(struct device *device, struct packet *packet)
+{
+	device->n_rxq = packet->n_queues;
+	device->n_txq = packet->n_queues;
+	device->rx_burst = packet_rx_burst;
+	device->tx_burst = packet_tx_burst;
+	device->priv = packet;
+}
+
+int packet_open_filtered(
+	struct device *device, const struct device_request *request, int program, bool listen)
+{
+	struct packet *packet = packet_new(request);
+	int ret;
+
+	if (packet == NULL)
+		return -ENOMEM;
+	packet->program = program;
+	packet->listening = listen;
+	ret = netif_index(request->name, &packet->index);
+	if (ret == 0)
+		ret = open_queues(packet, request->n_workers);
+	if (ret < 0) {
+		packet_free(packet);
+		return ret;
+	}
+	if (listen)
+		forbid_merging(packet);
+	fill_in(device, packet);
+	return 0;
+}
+
+int packet_listen(struct device *device, bool promiscuous)
+{
+	struct packet *packet = device->priv;
+	int ret = 0;
+
+	for (uint16_t i = 0; i < packet->n_queues && ret == 0; i++) {
+		const struct packet_queue *q = &packet->queues[i];
+
+		if (promiscuous != packet->promiscuous)
+			ret = set_promiscuous(packet, q, promiscuous);
+		if (ret == 0 && !packet->listening)
+			ret = bind_to(q->rx_fd, packet->index, ETH_P_ALL);
+	}
+	if (ret == 0) {
+		packet->promiscuous = promiscuous;
+		packet->listening = true;
+	}
+	return ret;
+}
+
 static int packet_open(struct device *device, const struct device_request *request,
 	const char *path, struct problems *problems)
 {
 	struct packet *packet;
-	int index, ret;
+	int ret;
 
 	if (!netif_name_ok(request->name) || request->options[0] != '\0') {
 		problem_add(problems, E_CFG_DEVICE, path,
@@ -425,11 +512,14 @@ static int packet_open(struct device *device, const struct device_request *reque
 		return -EINVAL;
 	}
 	packet = packet_new(request);
-	ret = packet == NULL ? -ENOMEM : netif_index(request->name, &index);
+	ret = packet == NULL ? -ENOMEM : netif_index(request->name, &packet->index);
 	if (ret == 0)
 		ret = prepare_interface(packet, request->mtu);
-	if (ret == 0)
-		ret = open_queues(packet, index, request->n_workers);
+	if (ret == 0) {
+		packet->listening = true;
+		packet->promiscuous = true;
+		ret = open_queues(packet, request->n_workers);
+	}
 	if (ret == 0)
 		ret = netif_mac(request->name, &device->mac);
 	if (ret < 0) {
@@ -441,11 +531,7 @@ static int packet_open(struct device *device, const struct device_request *reque
 	}
 	if (request->mac != 0)
 		device->mac = request->mac; // promiscuous: any MAC is ours
-	device->n_rxq = packet->n_queues;
-	device->n_txq = packet->n_queues;
-	device->rx_burst = packet_rx_burst;
-	device->tx_burst = packet_tx_burst;
-	device->priv = packet;
+	fill_in(device, packet);
 	return 0;
 }
 

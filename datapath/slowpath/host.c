@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The host stack of the underlay address: answers ARP and ping, defends and announces the address,
-// takes in ICMP errors about our tunnels, hands IGMP queries on. Nothing else is listened to.
+// takes in ICMP errors about our tunnels, hands IGMP queries on. Nothing else is listened to. On an
+// interface that the kernel goes on using, all but the errors is the kernel's.
 
 #define LOG_MODULE "underlay"
 
@@ -48,7 +49,7 @@ static void gratuitous_send(struct slowpath *s, uint16_t op)
 
 void host_announce(struct slowpath *s)
 {
-	s->n_announcements = s->underlay.present ? ANNOUNCEMENTS : 0;
+	s->n_announcements = s->underlay.present && s->kernel == NULL ? ANNOUNCEMENTS : 0;
 	s->announce_ns = s->now_ns;
 }
 
@@ -130,6 +131,14 @@ static void error_receive(
 	vtep_lower_path_mtu(s, quote.destination, quote.mtu);
 }
 
+void host_error_receive(struct slowpath *s, const void *data, uint16_t len)
+{
+	struct icmp icmp;
+
+	if (icmp_parse(data, len, &icmp) == 0)
+		error_receive(s, &icmp, data, len);
+}
+
 static enum drop_reason icmp_receive(struct slowpath *s, const struct frame *f)
 {
 	const uint8_t *data = f->data + f->ip.header_len;
@@ -175,6 +184,8 @@ enum drop_reason host_receive(struct slowpath *s, struct frame *f)
 {
 	if (!s->underlay.present)
 		return DROP_UNDERLAY_OTHER;
+	if (s->kernel != NULL)
+		return NO_DROP; // a copy: the kernel has it as well, and answers
 	if (f->type == ETHER_TYPE_ARP)
 		return arp_receive(s, f->data, f->len);
 	if (f->type == ETHER_TYPE_IPV4)

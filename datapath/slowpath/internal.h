@@ -7,6 +7,7 @@
 //   neighbour.c   next hops: ARP resolution, packets that wait for it
 //   host.c        the host stack of the underlay address: ARP, ICMP, announcements
 //   membership.c  IGMP
+//   kernel.c      all of the last three, of an interface that the kernel goes on using
 //   answer.c      what host stacks have in common
 //   service.c     what was punted to weft's own ports on the networks
 //   service_arp.c, service_nd.c  who has which address there
@@ -87,6 +88,7 @@ struct membership {
 	uint8_t n_changes;  // reports of the last change still to send
 	uint64_t change_ns; // when
 	uint64_t answer_ns; // report that a query asked for; UINT64_MAX: none
+	int handle;	    // of kernel_join(), while the kernel is the member
 };
 
 enum router_hop_state {
@@ -154,6 +156,8 @@ struct underlay_state {
 	uint8_t ttl;
 	bool strict_remotes;
 };
+
+struct kernel;
 
 // A received frame on its way through the parsers.
 struct frame {
@@ -227,6 +231,7 @@ struct slowpath {
 	uint64_t *info;			      // control's
 	uint64_t now_ns;
 	struct underlay_state underlay;
+	struct kernel *kernel; // the underlay's host stack, NULL: we are it
 
 	struct vtep *vteps[MAX_REMOTES]; // by remote id
 	struct vtep_list groups;
@@ -324,6 +329,14 @@ uint16_t tunnel_of(const struct slowpath *s, uint16_t network);
 void neighbour_packet(struct slowpath *s, struct punt *punt);
 // What an ARP packet says of its sender; `to_us`: it was addressed to us.
 void neighbour_heard(struct slowpath *s, const struct arp *arp, bool to_us);
+// What the kernel says of a neighbour.
+enum neighbour_news {
+	NEIGHBOUR_NEWS_REACHABLE,
+	NEIGHBOUR_NEWS_STALE,  // usable, and to be verified
+	NEIGHBOUR_NEWS_FAILED, // does not answer, or is to be forgotten
+	NEIGHBOUR_NEWS_GONE,
+};
+void neighbour_told(struct slowpath *s, uint32_t address, enum neighbour_news news, uint64_t mac);
 void neighbour_poll(struct slowpath *s);
 // Forgets all; remotes are left without a next hop until vtep_route().
 void neighbours_clear(struct slowpath *s);
@@ -344,6 +357,8 @@ struct rte_mbuf *echo_answer(struct slowpath *s, const struct frame *f, uint16_t
 // A frame of the underlay, without a tag. Returns the reason it dies for, or NO_DROP. The packet
 // stays the caller's.
 enum drop_reason host_receive(struct slowpath *s, struct frame *f);
+// An ICMP message that the kernel received.
+void host_error_receive(struct slowpath *s, const void *data, uint16_t len);
 void arp_send(struct slowpath *s, const struct arp *arp, uint64_t destination);
 // Starts the announcements of the underlay address.
 void host_announce(struct slowpath *s);

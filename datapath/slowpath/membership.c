@@ -2,15 +2,20 @@
 // IGMP for the groups that tunnels flood to (RFC 3376, host side): says that we joined or left,
 // answers queries. While an old querier is about it speaks version 2. A query about sources is
 // answered for the group as a whole, which covers them. 224.0.0.1 is never reported.
+// On an interface that the kernel goes on using, the kernel is the member.
+
+#define LOG_MODULE "membership"
 
 #include "slowpath/internal.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "net/headers.h"
 #include "net/igmp.h"
 #include "net/ipv4.h"
+#include "slowpath/kernel.h"
 
 #define ROBUSTNESS	   2		    // a change is told this often
 #define CHANGE_INTERVAL_NS (1 * NS_PER_S)   // and within this time of the last
@@ -83,6 +88,25 @@ static void schedule(struct slowpath *s, uint64_t at_ns)
 		s->igmp_scan_ns = at_ns;
 }
 
+// The kernel tells routers and switches then.
+static void kernel_update(struct slowpath *s, struct vtep *v, bool wanted)
+{
+	struct membership *m = &v->membership;
+	int handle = 0;
+
+	if (m->joined == wanted)
+		return;
+	if (wanted)
+		handle = kernel_join(s->kernel, v->address);
+	else
+		kernel_leave(s->kernel, v->address, m->handle);
+	if (handle < 0)
+		log_limited(LOG_LEVEL_WARN, 10, "the kernel does not join a group error=\"%s\"",
+			strerror(-handle));
+	*m = (struct membership){
+		.joined = wanted && handle >= 0, .handle = handle, .answer_ns = UINT64_MAX};
+}
+
 void membership_update(struct slowpath *s)
 {
 	struct vtep *v;
@@ -92,7 +116,9 @@ void membership_update(struct slowpath *s)
 		bool wanted =
 			s->underlay.present && v->configured && v->address != htonl(IPV4_ALL_HOSTS);
 
-		if (m->joined == wanted)
+		if (s->kernel != NULL)
+			kernel_update(s, v, wanted);
+		if (s->kernel != NULL || m->joined == wanted)
 			continue;
 		*m = (struct membership){
 			.joined = wanted,
@@ -110,7 +136,9 @@ void membership_leave_all(struct slowpath *s)
 	struct vtep *v;
 
 	LIST_FOREACH (v, &s->groups, link) {
-		if (v->membership.joined)
+		if (v->membership.joined && s->kernel != NULL)
+			kernel_leave(s->kernel, v->address, v->membership.handle);
+		else if (v->membership.joined)
 			tell(s, &leaves, v->address);
 		v->membership = (struct membership){.answer_ns = UINT64_MAX};
 	}

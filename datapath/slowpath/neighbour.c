@@ -7,6 +7,9 @@
 //
 // Packets do not pass here once an entry is usable, so that nobody knows which one is in use: all
 // that a remote needs count as used, and are verified again and again, by unicast.
+//
+// On an interface that the kernel goes on using, the kernel's neighbours are followed: it is asked
+// where a request would be sent, REACHABLE ends when it says so, and there is no PROBE.
 
 #define LOG_MODULE "neighbour"
 
@@ -18,6 +21,7 @@
 #include "base/log.h"
 #include "net/headers.h"
 #include "net/ipv4.h"
+#include "slowpath/kernel.h"
 
 #define RETRY_NS	 (1 * NS_PER_S)
 #define REACHABLE_MIN_NS (15 * NS_PER_S)
@@ -148,10 +152,13 @@ static void request_send(struct slowpath *s, struct neighbour *n)
 	};
 
 	n->n_sent++;
-	arp_send(s, &arp, n->state == NEIGHBOUR_PROBE ? n->mac : ETHER_BROADCAST);
+	if (s->kernel != NULL)
+		kernel_resolve(s->kernel, n->address);
+	else
+		arp_send(s, &arp, n->state == NEIGHBOUR_PROBE ? n->mac : ETHER_BROADCAST);
 }
 
-static uint64_t state_duration_ns(const struct neighbour *n)
+static uint64_t state_duration_ns(const struct slowpath *s, const struct neighbour *n)
 {
 	uint64_t backoff_ns;
 
@@ -160,6 +167,8 @@ static uint64_t state_duration_ns(const struct neighbour *n)
 	case NEIGHBOUR_PROBE:
 		return RETRY_NS;
 	case NEIGHBOUR_REACHABLE:
+		if (s->kernel != NULL)
+			break;
 		return REACHABLE_MIN_NS + random_ns(REACHABLE_MAX_NS - REACHABLE_MIN_NS);
 	case NEIGHBOUR_STALE:
 		return STALE_NS;
@@ -174,7 +183,7 @@ static uint64_t state_duration_ns(const struct neighbour *n)
 
 static void timer_start(struct slowpath *s, struct neighbour *n)
 {
-	uint64_t duration_ns = state_duration_ns(n);
+	uint64_t duration_ns = state_duration_ns(s, n);
 
 	n->deadline_ns = duration_ns == UINT64_MAX ? UINT64_MAX : s->now_ns + duration_ns;
 	if (n->deadline_ns < s->neighbour_scan_ns)
@@ -274,6 +283,26 @@ void neighbour_heard(struct slowpath *s, const struct arp *arp, bool to_us)
 		state_enter(s, n, NEIGHBOUR_STALE, arp->sender_mac); // believed, and verified soon
 }
 
+void neighbour_told(struct slowpath *s, uint32_t address, enum neighbour_news news, uint64_t mac)
+{
+	struct neighbour *n = neighbour_find(s, address);
+	enum neighbour_state state =
+		news == NEIGHBOUR_NEWS_REACHABLE ? NEIGHBOUR_REACHABLE : NEIGHBOUR_STALE;
+
+	if (n == NULL)
+		return;
+	if (news == NEIGHBOUR_NEWS_REACHABLE || news == NEIGHBOUR_NEWS_STALE) {
+		if (n->state != state || n->mac != mac)
+			state_enter(s, n, state, mac);
+	} else if (neighbour_usable(n)) {
+		// What the kernel only forgot is found out at once; what is really gone fails then.
+		state_enter(
+			s, n, LIST_EMPTY(&n->vteps) ? NEIGHBOUR_UNUSED : NEIGHBOUR_INCOMPLETE, 0);
+	} else if (n->state == NEIGHBOUR_INCOMPLETE && news == NEIGHBOUR_NEWS_FAILED) {
+		fail(s, n);
+	}
+}
+
 // ---- timers -----------------------------------------------------------------------------------
 
 static void neighbour_free(struct slowpath *s, struct neighbour *n)
@@ -299,10 +328,13 @@ static void timer_expired(struct slowpath *s, struct neighbour *n)
 		state_enter(s, n, NEIGHBOUR_STALE, n->mac);
 		break;
 	case NEIGHBOUR_STALE:
-		if (LIST_EMPTY(&n->vteps))
-			timer_start(s, n);
-		else
+		if (s->kernel == NULL && !LIST_EMPTY(&n->vteps)) {
 			state_enter(s, n, NEIGHBOUR_PROBE, n->mac);
+			break;
+		}
+		if (!LIST_EMPTY(&n->vteps))
+			kernel_resolve(s->kernel, n->address);
+		timer_start(s, n);
 		break;
 	case NEIGHBOUR_FAILED:
 		state_enter(s, n, NEIGHBOUR_UNUSED, 0);

@@ -2,6 +2,8 @@
 // The poll round of the slow path and the packets it sends. Each round takes a bounded number of
 // events off the rings, so that whatever comes off the wire leaves time for the control socket.
 
+#define LOG_MODULE "underlay"
+
 #include "slowpath/internal.h"
 
 #include <arpa/inet.h>
@@ -9,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "net/headers.h"
+#include "slowpath/kernel.h"
 
 #define LEARN_BUDGET 1024
 #define PUNT_BUDGET  256
@@ -61,6 +65,7 @@ void slowpath_free(struct slowpath *s)
 	for (unsigned id = 0; id < MAX_REMOTES; id++)
 		if (s->vteps[id] != NULL)
 			vtep_remove(s, s->vteps[id]);
+	kernel_free(s->kernel);
 	metadata_clear(s);
 	leases_close(s->leases);
 	services_free(s->services);
@@ -111,17 +116,39 @@ static bool same_link(const struct underlay_state *a, const struct underlay_stat
 	       a->address == b->address && a->mask == b->mask && a->gateway == b->gateway;
 }
 
+// Leaves one kernel interface for another, or for none.
+static void kernel_change(struct slowpath *s, const struct underlay *underlay)
+{
+	kernel_free(s->kernel);
+	s->kernel = NULL;
+	if (underlay->kernel_index == 0)
+		return;
+	s->kernel = kernel_new(underlay->kernel_index, underlay->vlan);
+	if (s->kernel == NULL)
+		log_error("can not follow the kernel's underlay error=\"%s\"", strerror(errno));
+}
+
 void slowpath_set_underlay(struct slowpath *s, const struct underlay *underlay)
 {
 	struct underlay_state next = underlay_compile(underlay);
-	bool moved = !same_link(&s->underlay, &next);
+	bool other_kernel =
+		underlay->kernel_index == 0
+			? s->kernel != NULL
+			: !kernel_same(s->kernel, underlay->kernel_index, underlay->vlan);
+	bool moved = other_kernel || !same_link(&s->underlay, &next);
 
 	s->now_ns = clock_now_ns();
 	if (moved) {
 		membership_leave_all(s);
 		neighbours_clear(s);
 	}
+	if (other_kernel)
+		kernel_change(s, underlay);
+	if (s->kernel == NULL && underlay->kernel_index != 0)
+		next = (struct underlay_state){.present = false}; // nobody would be its host stack
 	s->underlay = next;
+	if (s->kernel != NULL)
+		kernel_set_endpoint(s->kernel, next.address, next.port);
 	for (unsigned id = 0; id < MAX_REMOTES; id++) {
 		struct vtep *v = s->vteps[id];
 
@@ -335,6 +362,7 @@ bool slowpath_poll(struct slowpath *s, uint64_t now_ns)
 	// The rings first: an answer that waits there comes before its request times out.
 	more |= punt_poll(s);
 	more |= learn_poll(s, LEARN_BUDGET);
+	more |= kernel_poll(s);
 	neighbour_poll(s);
 	router_poll(s);
 	vtep_poll(s);

@@ -30,9 +30,11 @@ void slowpath_stop(struct slowpath *slowpath);
 struct underlay {
 	bool present;
 	uint16_t device;
-	uint16_t attachment;	  // ATTACHMENT_UPLINK of the device
-	uint16_t vlan;		  // tag of the underlay, 0: untagged
-	uint64_t mac;		  // of the device
+	uint16_t attachment; // ATTACHMENT_UPLINK of the device
+	uint16_t vlan;	     // tag of the underlay, 0: untagged
+	int kernel_index;    // the interface, when it is shared with the kernel; also while not
+			     // present. Neighbours, routes, memberships are the kernel's then
+	uint64_t mac;	     // of the device
 	struct ip_prefix address; // local VTEP address with its prefix length
 	struct ip_addr gateway;	  // unset: none
 	uint16_t path_mtu;
@@ -51,6 +53,21 @@ uint16_t slowpath_remote(struct slowpath *slowpath, uint32_t address_be);
 // asked for since slowpath_set_underlay() becomes a learned one, and goes when nothing points to
 // it.
 void slowpath_commit_done(struct slowpath *slowpath);
+
+// What the kernel has on an interface.
+struct kernel_link {
+	int index; // of the interface that has the addresses
+	uint64_t mac;
+	struct ip_prefix address; // the wanted one, or the first if none is wanted; unset: none
+};
+
+// Reads it; with `vlan`, that of the kernel's VLAN interface on it if there is one. Returns 0 or
+// -errno.
+int kernel_link_read(
+	int index, uint16_t vlan, const struct ip_addr *wanted, struct kernel_link *link);
+// Whether the kernel has told of changes since the last call: kernel_link_read() may give something
+// else than the underlay has.
+bool slowpath_underlay_changed(struct slowpath *slowpath);
 
 // Called after the snapshot is published: what weft itself is on the networks of that snapshot
 // (services.h). Takes it. A device that is named in it may close only after the next call.

@@ -15,6 +15,7 @@
 #include "net/checksum.h"
 #include "net/headers.h"
 #include "net/ipv4.h"
+#include "slowpath/kernel.h"
 
 #define SCAN_NS		(1 * NS_PER_S)
 #define LEARNED_IDLE_NS (60 * NS_PER_S)
@@ -112,17 +113,27 @@ static void leave_next_hop(struct slowpath *s, struct vtep *v)
 		n->unused_ns = s->now_ns;
 }
 
-static void join_next_hop(struct slowpath *s, struct vtep *v)
+// 0: no route.
+static uint32_t next_hop_of(struct slowpath *s, uint32_t address)
 {
 	const struct underlay_state *u = &s->underlay;
+	uint32_t next_hop = 0;
 
+	if (!u->present)
+		return 0;
+	if (s->kernel != NULL)
+		return kernel_route(s->kernel, u->address, address, &next_hop) ? next_hop : 0;
+	return (address & u->mask) == (u->address & u->mask) ? address : u->gateway;
+}
+
+static void join_next_hop(struct slowpath *s, struct vtep *v)
+{
 	if (ipv4_is_multicast(v->address)) {
 		LIST_INSERT_HEAD(&s->groups, v, link);
 		return;
 	}
-	bool on_link = (v->address & u->mask) == (u->address & u->mask);
-	uint32_t next_hop = on_link ? v->address : u->gateway;
-	if (u->present && next_hop != 0)
+	uint32_t next_hop = next_hop_of(s, v->address);
+	if (next_hop != 0)
 		v->next_hop = neighbour_get(s, next_hop);
 	if (v->next_hop != NULL)
 		LIST_INSERT_HEAD(&v->next_hop->vteps, v, link);

@@ -11,6 +11,7 @@
 #include <rte_spinlock.h>
 
 #include "base/problem.h"
+#include "net/addr.h"
 
 struct device;
 
@@ -39,9 +40,11 @@ struct device {
 	bool tx_no_peer;	 // no receiver is attached: unsent frames die as tx_no_peer
 	bool trusts_l4_checksum; // received UDP checksum verdicts (ol_flags) can be believed
 	rte_spinlock_t tx_lock;
-	uint64_t mac; // low 48 bits, 0: none
-	uint16_t mtu; // L3
-	char *text;   // as configured
+	uint64_t mac;	  // low 48 bits, 0: none
+	uint16_t mtu;	  // L3
+	int kernel_index; // the interface, when the kernel goes on using it: addresses, neighbours
+			  // and routes are the kernel's; 0: the device is all ours
+	char *text;	  // as configured
 	const struct device_driver *driver;
 	void *priv; // the driver's
 };
@@ -56,6 +59,35 @@ struct device_request {
 	struct rte_mempool *pool;
 };
 
+// What a device that the kernel goes on using is to hand to us (driver xdp).
+struct device_share {
+	uint16_t port;			 // of the tunnel, 0: none on this device
+	uint16_t vid;			 // of the underlay, 0: untagged
+	const struct ip_addr *addresses; // of the tunnel
+	size_t n_addresses;
+	const struct ip_prefix *groups;
+	size_t n_groups;
+	bool vlans;	      // frames of these VLANs
+	const uint16_t *vids; // ascending
+	size_t n_vids;
+	bool untagged;	      // untagged frames: those to these MACs, and copies of those to many
+	const uint64_t *macs; // low 48 bits
+	size_t n_macs;
+};
+
+#define DEVICE_REFUSALS_MAX 4
+#define DEVICE_REFUSAL_LEN  160
+
+// How a device of several ways to work does, and what it has handed over.
+struct device_details {
+	const char *mode;			   // "zero-copy", …
+	const char *refusals[DEVICE_REFUSALS_MAX]; // ways that were not possible: "MODE: why"
+	size_t n_refusals;
+	uint64_t frames_tunnel, frames_vlan, frames_untagged; // to us
+	uint64_t frames_kernel;				      // not ours
+	uint64_t frames_no_socket; // ours, but to the kernel as nobody listened
+};
+
 struct device_driver {
 	const char *word;   // "tap"
 	const char *help;   // "tap:NAME  a TAP interface, created and removed with the port"
@@ -67,6 +99,10 @@ struct device_driver {
 	void (*close)(struct device *device); // no worker uses it any more
 	void (*stats)(struct device *device, struct device_stats *stats);
 	void (*link)(struct device *device, struct device_link *link);
+	// The following are NULL but for devices that the kernel goes on using. May be called at
+	// any time, workers go on.
+	void (*share)(struct device *device, const struct device_share *share);
+	void (*details)(struct device *device, struct device_details *details);
 };
 
 void device_driver_register(const struct device_driver *driver);

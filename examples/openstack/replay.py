@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 # pylint: disable=wrong-import-position
 from story import Story, tell  # noqa: E402
 from capture import Capture, Port  # noqa: E402
-from cloud import Guest  # noqa: E402
+from cloud import Guest, arping  # noqa: E402
 from netlab import wait_for  # noqa: E402
 from node import Weft  # noqa: E402
 from scapy.all import ARP, BOOTP, DHCP, ICMP, IP, UDP, VXLAN, Ether, bind_layers  # noqa: E402
@@ -42,6 +42,13 @@ VXLAN_PORT = 8472
 AT_FIRST = {"networks": ("provider", "inside"), "subnets": ("provider", "inside"),
             "ports": ("test-1", "test-2"), "routers": (), "floating-ips": ()}
 bind_layers(UDP, VXLAN, dport=VXLAN_PORT)
+
+
+def words(value):
+    """A value of a DHCP option as text."""
+    if not isinstance(value, bytes):
+        return " ".join(value) if isinstance(value, list) else str(value)
+    return value.decode() if value.isascii() and value.decode().isprintable() else value.hex()
 
 
 def document(node):
@@ -125,13 +132,12 @@ class Replay(Story):
             for port, keys in doc["ports"].items():
                 if "device" in keys:
                     self.weftd[name].give(keys["device"].split(":")[1], self.guests[port])
-            self.weft(self.weftd[name], "tunnel", "show")
+        self.weft(self.node1, "uplink", "show")
         for name, ns in namespaces.items():
             devices = ns.run("ip", "-d", "link", "show")
-            self.check(f"no bridge or vxlan device on {name}",
-                       not re.search(r"^\s+(bridge|vxlan) ", devices, re.M))
             rules = ns.run("iptables-save", check=False)
-            self.check(f"no iptables rule on {name}", "-A " not in rules)
+            self.check(f"no bridge, no vxlan device and no iptables rule on {name}",
+                       not re.search(r"^\s+(bridge|vxlan) ", devices, re.M) and "-A " not in rules)
 
     def flat(self):
         self.step("Flat: test-1 on node4 and test-2 on node3, network provider")
@@ -142,7 +148,7 @@ class Replay(Story):
         self.check("mtu 1500", self.guests["test-1"].mtu() == 1500)
 
     def on_ens19(self, traffic):
-        # The wire's port to node3, where the pings of both directions pass.
+        self.say("port p1 of the switch on ens19 is node3's:")
         return self.wire(self.wires["ens19"], "p1", [], traffic, 2)
 
     def vlan(self):
@@ -171,17 +177,20 @@ class Replay(Story):
         self.subnet("vxlan1", "172.16.1.10/24")
         self.check("host bits are cleared", "172.16.1.0/24" in self.node1.cli("subnet", "show", "vxlan1"))
         self.add("vxlan1-1", "vxlan1-2")
-        for name in ("node1", "node4"):
-            self.link(self.weftd[name])
+        self.weft(self.node4, "tunnel", "show")
+        self.say("on every node, in the words of `ip -d link show vxlan-1`:")
+        for node in self.weftd.values():
+            self.link(node)
         self.boot("vxlan1-1", "vxlan1-2")
         a, b = self.guests["vxlan1-1"], self.guests["vxlan1-2"]
         self.ping(b, a)
         # As after a while of silence: the kernel asks again, five seconds after traffic began.
         a.ip(f"neigh replace {b.address} lladdr {b.hwaddr} nud stale dev eth0")
-        node4 = self.node4.ns
-        seen = Capture(self.wires["ens18"], "p2")
+        seen = Capture(self.wires["ens18"], "p2", outgoing=True)
+        begin = time.monotonic()
+        self.say("port p2 of the switch on ens18 is node4's:")
         lines = self.wire(self.wires["ens18"], "p2", ["-T", "vxlan", "udp", "port", str(VXLAN_PORT)],
-                          lambda: self.ping(a, b), 8)
+                          lambda: self.ping(a, b), 4)
         text = "\n".join(lines)
         self.check("VNI 1 in both directions",
                    re.search(r"192\.168\.31\.104\.\d+ > 192\.168\.31\.103\.8472: VXLAN, .*vni 1\b", text)
@@ -190,47 +199,62 @@ class Replay(Story):
         ports = {int(port) for port in re.findall(r"192\.168\.31\.10\d\.(\d+) > ", text)}
         self.check(f"source ports {sorted(ports)} within 32768-60999",
                    all(32768 <= port <= 60999 for port in ports))
-        self.say(f"five seconds later {a.short} verifies its neighbour (interface ens18 of {node4.short}):")
-        begin = time.monotonic()
-        frame = seen.wait(lambda p: VXLAN in p and ARP in p and p[ARP].op == 1
-                          and p[ARP].psrc == a.address, "the unicast ARP request", timeout=9)[0]
-        self.say(f"{time.monotonic() - begin:.1f} s: {frame[IP].src} > {frame[IP].dst}: VXLAN, vni "
-                 f"{frame[VXLAN].vni}, ARP who-has {frame[ARP].pdst} tell {frame[ARP].psrc}, "
-                 f"to {frame[VXLAN][Ether].dst}")
-        self.check("one copy, to .103 only", frame[IP].dst == "192.168.31.103"
-                   and frame[VXLAN][Ether].dst == b.hwaddr)
+        self.say(f"{a.short} verifies its neighbour while they talk:")
+        for op, source, target, node, remote in ((1, a, b, "104", "103"), (2, b, a, "103", "104")):
+            frame = seen.wait(lambda p, op=op, source=source: VXLAN in p and ARP in p and p[ARP].op == op
+                              and p[ARP].psrc == source.address, "unicast ARP", timeout=9)[0]
+            words = f"who-has {frame[ARP].pdst} tell" if op == 1 else f"{frame[ARP].hwsrc} is-at"
+            self.say(f"{time.monotonic() - begin:.1f} s: {frame[IP].src} > {frame[IP].dst}: VXLAN, vni "
+                     f"{frame[VXLAN].vni}, ARP {words} {frame[ARP].psrc}, to {frame[VXLAN][Ether].dst}")
+            self.check(f"one copy, from .{node} to .{remote} only",
+                       (frame[IP].src, frame[IP].dst, frame[VXLAN][Ether].dst)
+                       == (f"192.168.31.{node}", f"192.168.31.{remote}", target.hwaddr))
 
     def link(self, node):
         """The tunnel in the words of `ip -d link show vxlan-1`."""
-        tunnel = node.rpc("tunnel.list")
-        tunnel = tunnel[0] if isinstance(tunnel, list) else tunnel
-        where = f"group {tunnel['group']}" if tunnel.get("mode") == "multicast" \
+        tunnel = json.loads(node.cli("-j", "tunnel", "show"))
+        device = node.config["uplinks"][tunnel["uplink"]]["device"].split(":")[1]
+        where = f"group {tunnel['group']}" if tunnel["mode"] == "multicast" \
             else f"local {tunnel['state']['address']}"
-        self.say(f"{node.ns.short}: vxlan id 1 {where} dev ens18 srcport "
+        mtu = json.loads(node.cli("-j", "network", "show", "vxlan1"))["mtu"]
+        self.say(f"{node.ns.short}: mtu {mtu} vxlan id 1 {where} dev {device} srcport "
                  f"{tunnel['source-port-min']} {tunnel['source-port-max']} dstport {tunnel['port']} "
                  f"ttl {tunnel['ttl']} ageing {tunnel['ageing']} "
                  f"{'udpcsum' if tunnel['udp-checksum'] else 'noudpcsum'}")
+        self.check("as in the deployment",
+                   (device, tunnel["port"], tunnel["ttl"], tunnel["ageing"], tunnel["udp-checksum"])
+                   == ("ens18", VXLAN_PORT, "auto", 300, True))
 
     def mixed_modes(self):
         self.step("Mixed modes: node1 floods to 224.0.0.1, node4 to each remote")
-        seen = Capture(self.wires["ens18"], "p0")
+        from1, from4 = (Capture(self.wires["ens18"], port) for port in ("p0", "p2"))
+        a = self.guests["vxlan1-1"]
+        inside = Capture(a)
         self.say("vxlan1-1 asks for broadcast answers, so that node1 has to flood:")
-        self.guests["vxlan1-1"].udhcpc("-q", "-B")
-        frame = seen.wait(lambda p: VXLAN in p and p[IP].dst == "224.0.0.1" and DHCP in p,
-                          "an answer to the group")[0]
-        self.check(f"{frame[VXLAN][Ether].src} answered to {frame[IP].dst}, TTL {frame[IP].ttl}",
+        a.udhcpc("-q", "-B")
+        copies = from4.wait(lambda p: VXLAN in p and DHCP in p and ("message-type", 1) in p[DHCP].options,
+                            "copies of the DISCOVER", n=3)
+        remotes = sorted(p[IP].dst for p in copies)
+        self.check(f"node4 sent the DISCOVER to {', '.join(remotes)}",
+                   remotes == ["192.168.31.101", "192.168.31.103", "192.168.31.105"])
+        frame = from1.wait(lambda p: VXLAN in p and p[IP].dst == "224.0.0.1" and DHCP in p,
+                           "an answer to the group")[0]
+        self.check(f"node1's {frame[VXLAN][Ether].src} answered to {frame[IP].dst}, TTL {frame[IP].ttl}",
                    frame[IP].ttl == 1)
-        self.guests["vxlan1-1"].wait_event("bound")
+        inside.wait(lambda p: DHCP in p and p.dst == "ff:ff:ff:ff:ff:ff", "the answer in vxlan1-1")
+        self.check("it reached vxlan1-1 on node4", a.wait_event("bound")["ip"] == a.address)
         service = self.documents["node1"]["subnets"]["vxlan1"]["dhcp"]["mac"]
-        self.weftd["node3"].wait_fdb("vxlan1", service, "remote 192.168.31.101")
-        self.weft(self.weftd["node3"], "fdb", "show", "network", "vxlan1")
-        self.check("node3, a head-end node, has learned from the group", True)
-        self.weft(self.node4, "fdb", "show", "network", "vxlan1")
-        static = self.node4.fdb("vxlan1", self.guests["vxlan1-2"].hwaddr)
-        self.check("node4 has the entry as configured", static and static["static"])
-        learned = self.node1.fdb("vxlan1", self.guests["vxlan1-1"].hwaddr)
+        node3 = self.weftd["node3"]
+        node3.wait_fdb("vxlan1", service, "remote 192.168.31.101")
+        for node in (self.node1, node3, self.node4):
+            self.weft(node, "fdb", "show", "network", "vxlan1")
         self.check("node1 has learned vxlan1-1 from node4's DISCOVER",
-                   learned and learned["at"] == "remote 192.168.31.104")
+                   self.node1.fdb("vxlan1", a.hwaddr)["at"] == "remote 192.168.31.104")
+        self.check("node3, a head-end node, has learned from the group",
+                   not node3.fdb("vxlan1", service)["static"])
+        static = self.node4.fdb("vxlan1", self.guests["vxlan1-2"].hwaddr)
+        self.check("node4 has vxlan1-2 where it was configured",
+                   static["static"] and static["at"] == "remote 192.168.31.103")
 
     def isolation(self):
         self.step("Isolation: vxlan1-1 does not reach vxlan2-1; equal addresses do not meet")
@@ -238,16 +262,19 @@ class Replay(Story):
         self.subnet("vxlan2", "172.16.2.0/24")
         self.add("vxlan2-1")
         self.boot("vxlan2-1")
-        seen = Capture(self.wires["ens18"], "p3")
         a, c = self.guests["vxlan1-1"], self.guests["vxlan2-1"]
+        wire, inside = Capture(self.wires["ens18"], "p2"), Capture(c)
         self.check("vxlan1-1 can not ping vxlan2-1", a.unreachable(c.address))
-        self.check("nothing of it came in VNI 2", not seen.matching(
-            lambda p: VXLAN in p and p[VXLAN].vni == 2 and p.haslayer(IP)
-            and p[VXLAN].haslayer(IP) and p[VXLAN][IP].src == a.address))
+        vnis = {p[VXLAN].vni for p in wire.matching(lambda p: VXLAN in p)
+                if p[VXLAN][Ether].src == a.hwaddr}
+        self.check(f"what it sent left node4 in VNI {vnis}", vnis == {1})
+        self.check("nothing of it came to vxlan2-1", not inside.matching(lambda p: p.src == a.hwaddr))
         for network, guest in (("provider", "test-1"), ("vxlan1", "vxlan1-1")):
-            text = self.guests[guest].run("arping", "-I", "eth0", "-c", "1", "-w", "2", "172.16.1.10")
             mac = self.documents["node1"]["subnets"][network]["dhcp"]["mac"]
-            self.check(f"172.16.1.10 on {network} is {mac}", mac.upper() in text)
+            self.check(f"172.16.1.10 on {network} is {mac} and nobody else",
+                       arping(self.guests[guest], "172.16.1.10") == {mac})
+        self.check("vxlan1-1 does not see test-2, which is in 172.16.1.0/24 of provider",
+                   arping(a, self.guests["test-2"].address, 1) == set())
 
     def routing(self):
         self.step("Routing: vxlan1and2 joins 172.16.1.0/24 and 172.16.2.0/24")
@@ -260,6 +287,10 @@ class Replay(Story):
         ping = seen.wait(lambda p: ICMP in p and p[IP].src == a.address, "the ping")[0]
         self.check(f"it came from {a.address} with TTL {ping[IP].ttl}", ping[IP].ttl == 63)
         self.weft(self.node1, "router", "show", "vxlan1and2")
+        there = {(row["network"], row["mac"], *row["addresses"]) for row in self.node1.rpc("service.list")
+                 if row["kind"] == "router"}
+        self.check("172.16.1.1/24 and 172.16.2.1/24 are there with their MACs",
+                   there == {(i["subnet"], i["mac"], i["address"] + "/24") for i in router["interfaces"]})
 
     def gateway(self):
         self.step("Gateway: provider overlaps with vxlan1 and is refused, inside is accepted")
@@ -270,9 +301,10 @@ class Replay(Story):
         gateway = self.documents["node1"]["routers"]["vxlan1and2"]["gateway"]
         self.weft(self.node1, "router", "set", "vxlan1and2", "gateway.network", "inside",
                   "gateway.address", gateway["address"], "gateway.mac", gateway["mac"])
-        seen.wait(lambda p: ARP in p and p[ARP].psrc == p[ARP].pdst == gateway["address"],
-                  "its announcements", n=2)
-        self.check("10.1.0.83 is announced, as a request and as a reply", True)
+        said = seen.wait(lambda p: ARP in p and p[ARP].psrc == p[ARP].pdst == gateway["address"],
+                         "its announcements", n=2)
+        self.check(f"10.1.0.83 is announced at {said[0][ARP].hwsrc}, as a request and as a reply",
+                   {(p[ARP].hwsrc, p[ARP].op) for p in said} == {(gateway["mac"], 1), (gateway["mac"], 2)})
         self.check("10.1.0.83 answers ping", self.outside.ping("10.1.0.83"))
 
     def floating_ip(self):
@@ -282,7 +314,12 @@ class Replay(Story):
                   "port", "vxlan1-1")
         self.check("outside pings 10.1.0.50", self.outside.ping("10.1.0.50"))
         self.tcp(self.outside, "10.1.0.50", a)
+        self.servers()
         self.weft(self.node1, "floating-ip", "show")
+        rows = self.node1.rpc("floating-ip.list")
+        self.check("10.1.0.50 is translated to 172.16.1.33 and back",
+                   [(row["external-address"], row["address"]) for row in rows]
+                   == [("10.1.0.50", "172.16.1.33")])
         self.weft(self.node1, "session", "show", "address", "10.1.0.50")
         for source, target, at, expected, what in (
                 (c, "10.1.0.50", a, "10.1.0.83", "hairpin from vxlan2-1"),
@@ -292,6 +329,18 @@ class Replay(Story):
             self.check(f"{source.short} pings {target}", source.ping(target, count=1))
             ping = seen.wait(lambda p: ICMP in p and p[ICMP].type == 8, "the ping")[0]
             self.check(f"{what} comes from {ping[IP].src}", ping[IP].src == expected)
+
+    def servers(self):
+        """The ports in the shape of `openstack server list`."""
+        external = {row["port"]: row["external-address"] for row in self.node1.rpc("floating-ip.list")}
+        networks = {port["name"]: f"{port['network']}="
+                    + ", ".join(port["addresses"] + [external[name] for name in [port["name"]]
+                                                     if name in external])
+                    for port in self.node1.rpc("port.list")}
+        self.say("ports and floating IPs of node1, in the shape of `openstack server list`:")
+        for name, addresses in networks.items():
+            print(f"     | {name:11} | {addresses:29} |")
+        self.check("vxlan1-1 has both", networks["vxlan1-1"] == "vxlan1=172.16.1.33, 10.1.0.50")
 
     def tcp(self, client, address, server, times=1):
         """Connections to port 22 of an instance, each greeted as sshd would."""
@@ -312,21 +361,48 @@ class Replay(Story):
         self.step("DHCP in detail: the host list, one ACK, and a real dnsmasq in its place")
         self.weft(self.node1, "service", "show")
         self.weft(self.node1, "lease", "show", "network", "vxlan1")
+        hosts = self.hosts()
+        self.say("ports and router interfaces of vxlan1, as lines of dnsmasq's file of hosts:")
+        print("".join(f"     {line}\n" for line in hosts), end="")
+        self.check("172.16.1.33, .1 and .17 have the MACs of the deployment", set(hosts) == {
+            "fa:16:3e:de:6e:86,host-172-16-1-33.openstacklocal,172.16.1.33",
+            "fa:16:3e:dd:e1:a2,host-172-16-1-1.openstacklocal,172.16.1.1",
+            "fa:16:3e:74:ad:39,host-172-16-1-17.openstacklocal,172.16.1.17"})
+        builtin = self.acknowledged()
+        server = self.external("\n".join(hosts) + "\n")
+        external = self.acknowledged()
+        self.say("the ACK of each, option for option:")
+        print(f"     {'':23} {'weft':59} dnsmasq")
+        for name in builtin | external:
+            print(f"     {name:23} {builtin.get(name, '-'):59} {external.get(name, '-')}")
+        self.check("they say the same", builtin == external)
+        server.stop()
+        self.weft(self.node1, "subnet", "set", "vxlan1", "dhcp.mode", "responder",
+                  "dhcp.device", "default")
+
+    def hosts(self):
+        """What node1 knows of network vxlan1, in the words of dnsmasq."""
+        known = [(port["mac"], port["addresses"][0]) for port in self.node1.rpc("port.list")
+                 if port["network"] == "vxlan1"]
+        known += [(row["mac"], row["addresses"][0].split("/")[0]) for row in self.node1.rpc("service.list")
+                  if row["network"] == "vxlan1" and row["kind"] == "router"]
+        return [f"{mac},host-{address.replace('.', '-')}.openstacklocal,{address}" for mac, address in known]
+
+    def acknowledged(self):
+        """The options of the ACK that vxlan1-1 gets: {name: text}."""
         guest = self.guests["vxlan1-1"]
         seen = Capture(guest)
         guest.udhcpc("-q", "-O", "broadcast")
         ack = seen.wait(lambda p: DHCP in p and ("message-type", 5) in p[DHCP].options, "an ACK")[0]
-        for option in ack[DHCP].options:
-            if option not in ("end", "pad"):
-                self.say(f"{option[0]}: " + " ".join(
-                    value.hex() if isinstance(value, bytes) and not value.isascii()
-                    else value.decode() if isinstance(value, bytes) else str(value)
-                    for value in option[1:]))
-        self.check("unicast from 172.16.1.10 to 172.16.1.33",
-                   (ack[IP].src, ack[IP].dst) == ("172.16.1.10", "172.16.1.33"))
-        self.external()
+        guest.wait_event("bound")
+        self.check(f"{ack[IP].src} acknowledges {ack[BOOTP].yiaddr} to {ack[IP].dst}",
+                   (ack[IP].src, ack[BOOTP].yiaddr, ack[IP].dst)
+                   == ("172.16.1.10", "172.16.1.33", "172.16.1.33"))
+        return {str(option[0]): " ".join(words(value) for value in option[1:])
+                for option in ack[DHCP].options if option not in ("end", "pad")}
 
-    def external(self):
+    def external(self, hosts):
+        """A real dnsmasq takes the place of node1's responder, behind a TAP device."""
         subnet = self.documents["node1"]["subnets"]["vxlan1"]
         device = "ns-74b9fa42-6a"
         self.weft(self.node1, "subnet", "set", "vxlan1", "dhcp.mode", "external",
@@ -336,33 +412,22 @@ class Replay(Story):
         self.node1.ns.ip(f"link set dev {device} netns {qdhcp.name}")
         qdhcp.ip(f"link set dev {device} address {subnet['dhcp']['mac']}\nlink set {device} up\n"
                  f"addr add {subnet['dhcp']['address']}/24 dev {device}")
-        hosts = self.guests["vxlan1-1"].file(
-            "hosts", "".join(f"{port['mac']},host-{port['addresses'][0].replace('.', '-')}"
-                             f".openstacklocal,{port['addresses'][0]}\n"
-                             for port in self.documents["node1"]["ports"].values()
-                             if port["network"] == "vxlan1"))
+        routes = "169.254.169.254/32,172.16.1.1,0.0.0.0/0,172.16.1.1"
         server = qdhcp.start(
             "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--user=root", "--log-dhcp",
-            "--no-hosts", "--no-resolv", f"--dhcp-hostsfile={hosts}", "--local-service",
-            f"--dhcp-leasefile={self.lab.path('leases')}", "--bind-dynamic", "--pid-file",
-            "--dhcp-range=172.16.1.0,static,255.255.255.0,86400s",
+            "--no-hosts", "--no-resolv", f"--dhcp-hostsfile={self.guests['vxlan1-1'].file('hosts', hosts)}",
+            "--local-service", f"--dhcp-leasefile={self.lab.path('leases')}", "--bind-dynamic",
+            "--pid-file", "--dhcp-range=172.16.1.0,static,255.255.255.0,86400s",
             "--dhcp-option-force=option:mtu,1450", "--dhcp-option=option:router,172.16.1.1",
+            f"--dhcp-option=option:classless-static-route,{routes}", f"--dhcp-option=249,{routes}",
             "--dhcp-lease-max=256", "--conf-file=/dev/null", "--domain=openstacklocal")
         server.wait_output("sockets bound|started")
-        guest = self.guests["vxlan1-1"]
-        guest.udhcpc("-q")
-        lease = guest.wait_event("bound")
-        self.say(f"dnsmasq: {re.search('DHCPACK.*', server.wait_output('DHCPACK.*')[0])[0]}")
-        self.check("the same lease from dnsmasq",
-                   (lease["ip"], lease["mtu"]) == ("172.16.1.33", "1450"))
-        server.stop()
-        self.weft(self.node1, "subnet", "set", "vxlan1", "dhcp.mode", "responder",
-                  "dhcp.device", "default")
+        return server
 
     def security(self):
         self.step("Security: what the filter tables of vxlan1-1 have counted, and what they stop")
         a, b = self.guests["vxlan1-1"], self.guests["vxlan1-2"]
-        before = self.counted()
+        before = self.rows()
         a.ip("addr flush dev eth0")
         a.udhcpc("-q")
         a.wait_event("bound")
@@ -370,49 +435,74 @@ class Replay(Story):
         b.wait_event("bound")
         self.tcp(self.outside, "10.1.0.50", a, times=5)
         self.check("outside pings 10.1.0.50 ten times", self.outside.ping("10.1.0.50", count=10))
-        self.weft(self.node4, "port", "show", "vxlan1-1", "chains")
-        after = self.counted()
-        expected = {
-            "DHCP to 172.16.1.33": ("udp", "172.16.1.33", 2, None),
-            "DHCP to 255.255.255.255": ("udp", "255.255.255.255", 0, 0),
-            "five ssh connections": ("tcp", "0.0.0.0/0", 5, 300),
-            "one run of ping": ("icmp", "0.0.0.0/0", 1, 84)}
-        for what, (protocol, destination, packets, size) in expected.items():
-            more = [n - m for n, m in zip(after[protocol, destination], before[protocol, destination])]
-            self.check(f"{what}: {more[0]} packets, {more[1]} bytes",
-                       more[0] == packets and size in (None, more[1]))
-        more = after["fallback"][0] - before["fallback"][0]
-        self.check(f"DISCOVER and REQUEST of vxlan1-2 end in the fallback chain: {more}", more == 2)
-        self.check("nothing was INVALID", after["INVALID"] == (0, 0))
-        wire = Port(a)
+        self.spoof(a, b)
+        added = self.grown(before)
+        for what, row, packets, size in (
+                ("DHCP to 172.16.1.33", "i udp 172.16.1.33", 2, None),
+                ("DHCP to 255.255.255.255", "i udp 255.255.255.255", 0, 0),
+                ("five ssh connections", "i tcp 0.0.0.0/0", 5, 300),
+                ("one run of ping", "i icmp 0.0.0.0/0", 1, 84),
+                ("INVALID", "i DROP", 0, 0),
+                ("DISCOVER and REQUEST of vxlan1-2, in the fallback chain", "i sg-fallback", 2, None),
+                ("the forged address", "s DROP", 1, 28),
+                ("the forged DHCP answer", "o DROP udp", 1, None)):
+            self.check(f"{what}: {added[row][0]} packets, {added[row][1]} bytes",
+                       added[row][0] == packets and size in (None, added[row][1]))
+
+    def spoof(self, a, b):
+        """What vxlan1-1 must not send; each is dropped for its own reason."""
+        wire, seen = Port(a), Capture(b)
         base = Ether(src=a.hwaddr, dst=b.hwaddr)
         fakes = {
             "spoof_ip": base / IP(src="172.16.1.34", dst=b.address) / ICMP(),
-            "spoof_mac": Ether(src="02:00:00:00:00:66", dst=b.hwaddr) / IP(src=a.address) / ICMP(),
+            "spoof_mac": Ether(src="02:00:00:00:00:66", dst=b.hwaddr)
+            / IP(src=a.address, dst=b.address) / ICMP(),
             "spoof_arp_ip": base / ARP(op=2, hwsrc=a.hwaddr, psrc="172.16.1.1", pdst=b.address),
             "dhcp_spoof": Ether(src=a.hwaddr, dst="ff:ff:ff:ff:ff:ff")
             / IP(src=a.address, dst="255.255.255.255") / UDP(sport=67, dport=68)
             / BOOTP(op=2) / DHCP(options=[("message-type", "offer"), "end"])}
         for reason, frame in fakes.items():
-            before = self.node4.drops().get(reason, 0)
+            before = self.node4.drops("port vxlan1-1").get(reason, 0)
             wire.send(frame)
-            self.node4.wait_drop(reason, before + 1)
+            wait_for(lambda reason=reason, n=before + 1:
+                     self.node4.drops("port vxlan1-1").get(reason, 0) == n, f"one more {reason}")
             self.check(f"blocked and counted: {reason}", True)
-        self.weft(self.node4, "drops")
+        self.ping(a, b)
+        forged = {bytes(frame) for frame in fakes.values()}
+        self.check("vxlan1-2 saw the ping and none of these", seen.matching(lambda p: ICMP in p)
+                   and not seen.matching(lambda p: bytes(p) in forged))
+        self.weft(self.node4, "drops", "port", "vxlan1-1")
 
-    def counted(self):
-        """(packets, bytes) of the rows of vxlan1-1's ingress chain."""
-        chain = next(chain for chain in self.node4.rpc("port.chains", name="vxlan1-1")["chains"]
-                     if chain["name"].startswith("neutron-linuxbri-i") and chain["ethertype"] == "ipv4")
-        rows = {}
-        for row in chain["rows"]:
-            key = (row["protocol"], row["destination"])
-            if "INVALID" in row.get("match", ""):
-                key = "INVALID"
-            elif row["target"] == "sg-fallback":
-                key = "fallback"
-            rows.setdefault(key, (row["packets"], row["bytes"]))
-        return rows
+    def rows(self):
+        """The rows of vxlan1-1's IPv4 chains, by chain (i, o, s) and what tells them apart."""
+        found = {}
+        for chain in self.node4.rpc("port.chains", name="vxlan1-1")["chains"]:
+            if chain["ethertype"] != "ipv4":
+                continue
+            for row in chain["rows"]:
+                where = row["destination"] if row["protocol"] != "all" else ""
+                key = " ".join(filter(None, (
+                    chain["name"].removeprefix("neutron-linuxbri-")[0],
+                    "" if row["target"] == "RETURN" and row["protocol"] != "all" else row["target"],
+                    row["protocol"] if row["protocol"] != "all" else "",
+                    where if row["target"] == "RETURN" else "")))
+                while key in found:
+                    key += "'"
+                found[key] = {**row, "chain": chain["name"]}
+        return found
+
+    def grown(self, before):
+        """Shows how much each row has counted since `before`: {row: (packets, bytes)}."""
+        self.say("node4$ weft port show vxlan1-1 chains: the three of IPv4, what this step has added")
+        added, chain = {}, None
+        for key, row in self.rows().items():
+            added[key] = (row["packets"] - before[key]["packets"], row["bytes"] - before[key]["bytes"])
+            if row["chain"] != chain:
+                chain = row["chain"]
+                print(f"     Chain {chain}\n      pkts bytes target      prot source         destination")
+            print(f"     {added[key][0]:5} {added[key][1]:5} {row['target']:11} {row['protocol']:4} "
+                  f"{row['source']:14} {row['destination']:15} {row.get('match', '')}".rstrip())
+        return added
 
     def foreign_dhcp(self):
         self.step("Foreign DHCP: with the responder off, an outside server gives a useless address")
@@ -461,6 +551,8 @@ class Replay(Story):
 
     def restart(self):
         self.step("Kill and restart the weftd of node1")
+        self.node1.balanced()
+        self.weft(self.node1, "audit")
         self.node1.rpc("config.save")
         leases = {(row["mac"], row["address"]) for row in self.node1.rpc("lease.list")}
         traffic = self.outside.start_ping("10.1.0.50", "-D", count=3000, interval=0.01)
@@ -472,8 +564,11 @@ class Replay(Story):
         gap = self.after(traffic, killed)[0] - killed
         traffic.stop(signal.SIGINT)
         self.check(f"without traffic for {gap:.2f} s", gap < 5)
+        self.weft(self.node1, "lease", "show")
         self.check("every lease is there again",
                    leases == {(row["mac"], row["address"]) for row in self.node1.rpc("lease.list")})
+        self.weft(self.node1, "router", "show")
+        self.weft(self.node1, "floating-ip", "show")
         self.ping(self.guests["vxlan1-1"], self.guests["vxlan2-1"])
         self.check("outside pings 10.1.0.50", self.outside.ping("10.1.0.50"))
 
@@ -484,7 +579,7 @@ class Replay(Story):
                 if stamp > when]
 
     def closing(self):
-        self.step("Closing table: every packet is accounted for")
+        self.step("Closing table: every packet is accounted for (node1's since its restart)")
         rows = []
         for name, node in self.weftd.items():
             node.balanced()

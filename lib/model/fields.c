@@ -33,13 +33,17 @@ static const struct field workers_fields[] = {
 
 static const struct field uplink_fields[] = {
 	FIELD(uplink_config, device, "device", FIELD_DEVICE, E_CFG_DEVICE, .flags = FIELD_REQUIRED,
-		.expects = DEVICE_FORM, .help = "device that carries the physical network"),
+		.expects = "\"driver:name[,key=value]\", such as \"packet:eth1\", \"xdp:eth1\" or "
+			   "\"pci:0000:01:00.0\"",
+		.help = "device that carries the physical network"),
 	FIELD(uplink_config, vlans, "vlans", FIELD_RANGES, E_CFG_RANGE, .min = 1, .max = VID_MAX,
 		.help = "VLAN ids that segments may use; none: flat only"),
 	FIELD(uplink_config, address, "address", FIELD_PREFIX, E_VALUE,
-		.help = "underlay address of this node, with prefix length"),
+		.help = "underlay address of this node, with prefix length; of an xdp device it "
+			"may be left to the kernel"),
 	FIELD(uplink_config, gateway, "gateway", FIELD_IP, E_VALUE,
-		.help = "underlay next hop toward what is not on the prefix"),
+		.help = "underlay next hop toward what is not on the prefix; of an xdp device the "
+			"kernel's routes count instead"),
 	FIELD(uplink_config, vlan, "vlan", FIELD_UINT, E_NET_VLAN_INVALID, .min = 1, .max = VID_MAX,
 		.flags = FIELD_GENERATED, .default_text = "untagged",
 		.help = "VLAN of the underlay on this device"),
@@ -48,6 +52,10 @@ static const struct field uplink_fields[] = {
 	FIELD(uplink_config, mtu, "mtu", FIELD_UINT, E_VALUE, .min = 576, .max = 9600,
 		.default_text = "1500", .unit = "bytes",
 		.help = "largest IP packet the device carries"),
+	FIELD(uplink_config, share, "share", FIELD_ENUM, E_VALUE, WORDS("tunnel", "vlans", "all"),
+		.default_text = "tunnel",
+		.help = "what an xdp device takes from the kernel: tunnel datagrams, also the "
+			"VLANs of networks, or also untagged frames for a flat network"),
 	ADMIN_STATE(uplink_config),
 };
 

@@ -156,6 +156,16 @@ struct prefix_list model_group_members(
 	return prefixes;
 }
 
+bool device_is_shared(const char *device)
+{
+	return strncmp(device, "xdp:", 4) == 0;
+}
+
+bool uplink_is_shared(const struct uplink_config *uplink)
+{
+	return uplink->device != NULL && device_is_shared(uplink->device);
+}
+
 struct ip_addr model_tunnel_address(const struct model *model)
 {
 	const struct tunnel_config *tunnel = &model->tunnel;

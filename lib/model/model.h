@@ -77,6 +77,13 @@ struct workers_config {
 	enum idle_mode idle;
 };
 
+// What an uplink whose device the kernel goes on using ("xdp:…") takes from it.
+enum uplink_share {
+	SHARE_TUNNEL, // tunnel datagrams
+	SHARE_VLANS,  // and the VLANs that networks have
+	SHARE_ALL,    // and untagged frames for its flat network
+};
+
 // One device that carries a physical network (flat and vlan segments) and/or the underlay.
 struct uplink_config {
 	const char *name;
@@ -87,6 +94,7 @@ struct uplink_config {
 	uint16_t vlan;		  // 802.1Q id of the underlay on this device, 0: untagged
 	uint8_t vlan_priority;	  // PCP of tags that vlan segments put on, default 0
 	uint16_t mtu;		  // L3 MTU of the device, default 1500
+	enum uplink_share share;  // default SHARE_TUNNEL
 	bool up;		  // administrative state, default true
 };
 
@@ -446,7 +454,13 @@ bool port_in_group(const struct port_config *port, const char *group);
 struct prefix_list model_group_members(
 	const struct model *model, const char *group, enum rule_family family, struct arena *arena);
 
-// The local VTEP address: the tunnel's own or its uplink's. Unset when there is neither.
+// Whether the kernel goes on using the device: addresses, neighbours and routes are its.
+bool uplink_is_shared(const struct uplink_config *uplink);
+// Whether a device text is of the driver that shares with the kernel.
+bool device_is_shared(const char *device);
+
+// The local VTEP address: the tunnel's own or its uplink's. Unset when there is neither: on a
+// shared uplink the kernel may have it.
 struct ip_addr model_tunnel_address(const struct model *model);
 
 // Gives a rule the one form it has in a completed model.

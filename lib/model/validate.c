@@ -99,6 +99,8 @@ static void check_gateway(struct check *check, const struct uplink_config *uplin
 
 	ip_format(&uplink->gateway, gateway);
 	ip_prefix_format(&uplink->address, address);
+	if (!ip_is_set(&uplink->address.addr) && uplink_is_shared(uplink))
+		return; // the kernel has the address, and routes
 	if (!ip_is_set(&uplink->address.addr))
 		check_report(check, E_KEY_MISSING, PATH(check, "uplinks.%s.address", uplink->name),
 			"uplink %s has a gateway (%s) but no address; give both or neither",
@@ -110,6 +112,15 @@ static void check_gateway(struct check *check, const struct uplink_config *uplin
 		check_report(check, E_VALUE, path,
 			"gateway %s is the node's own address; give that of the next router",
 			gateway);
+}
+
+// `share` is about what the kernel would get otherwise.
+static void check_share(struct check *check, const struct uplink_config *uplink)
+{
+	if (uplink->share != SHARE_TUNNEL && uplink->device != NULL && !uplink_is_shared(uplink))
+		check_report(check, E_CFG_SHARE, PATH(check, "uplinks.%s.share", uplink->name),
+			"device %s is not shared with the kernel; only an xdp device is",
+			uplink->device);
 }
 
 static void check_uplinks(struct check *check)
@@ -125,6 +136,7 @@ static void check_uplinks(struct check *check)
 			check_uplink_address(check, uplink);
 		if (ip_is_set(&uplink->gateway))
 			check_gateway(check, uplink);
+		check_share(check, uplink);
 	}
 }
 
@@ -160,12 +172,12 @@ static void check_tunnel_address(struct check *check)
 	if (uplink == NULL) {
 		check_report(check, E_CFG_UPLINK_MISSING, "tunnel.uplink",
 			"there is no uplink %s; add it or name another one", tunnel->uplink);
-	} else if (!ip_is_set(&uplink->address.addr)) {
+	} else if (!ip_is_set(&uplink->address.addr) && !uplink_is_shared(uplink)) {
 		check_report(check, E_CFG_LOCAL_IP, PATH(check, "uplinks.%s.address", uplink->name),
 			"uplink %s carries the tunnel and needs an address such as "
 			"\"192.0.2.1/24\"",
 			uplink->name);
-	} else if (ip_is_set(&tunnel->address) &&
+	} else if (ip_is_set(&tunnel->address) && ip_is_set(&uplink->address.addr) &&
 		   !ip_equal(&tunnel->address, &uplink->address.addr)) {
 		check_report(check, E_CFG_LOCAL_IP, "tunnel.address",
 			"%s is not the address of uplink %s, which is %s",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A device serves one uplink, port, service port or metadata backend, except a trunk device, which
-// serves one port for each of its VLANs (P9).
+// serves one port for each of its VLANs (P9). One that the kernel goes on using serves an uplink.
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +220,20 @@ static void add_routers(struct check *check, struct users *users)
 	}
 }
 
+// The kernel and we tell frames of a shared device apart by what uplinks carry.
+static void check_shared(struct check *check, const struct users *users)
+{
+	for (size_t i = 0; i < users->n; i++) {
+		const struct user *user = &users->list[i];
+
+		if (user->kind != USER_UPLINK && device_is_shared(user->device))
+			check_report(check, E_CFG_DEVICE, device_path(check, user),
+				"%s is for uplinks; here all of an interface is needed: use "
+				"packet:",
+				user->device);
+	}
+}
+
 void check_devices(struct check *check)
 {
 	const struct model *model = check->model;
@@ -235,6 +249,7 @@ void check_devices(struct check *check)
 		add_service(check, &users, &model->networks[i], USER_SUBNET_METADATA);
 	}
 	add_routers(check, &users);
+	check_shared(check, &users);
 	qsort(users.list, users.n, sizeof(*users.list), compare_key);
 	for (size_t i = 1, first = 0; i < users.n; i++) {
 		if (strcmp(users.list[first].key, users.list[i].key) == 0)

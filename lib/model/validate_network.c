@@ -56,6 +56,18 @@ static void check_vlan(struct check *check, const struct segment_config *segment
 }
 
 // The uplink of a flat or vlan segment, NULL when it has none that exists.
+// A device that the kernel goes on using gives us only what it is told to.
+static void check_segment_share(struct check *check, const struct segment_config *segment,
+	const struct uplink_config *uplink, const char *path)
+{
+	enum uplink_share needed = segment->type == SEGMENT_FLAT ? SHARE_ALL : SHARE_VLANS;
+
+	if (uplink_is_shared(uplink) && uplink->share < needed)
+		check_report(check, E_CFG_SHARE, path,
+			"uplink %s leaves these frames to the kernel; set its share to %s",
+			uplink->name, needed == SHARE_ALL ? "\"all\"" : "\"vlans\" or \"all\"");
+}
+
 static const struct uplink_config *check_segment_uplink(
 	struct check *check, const struct segment_config *segment, const char *path)
 {
@@ -72,6 +84,8 @@ static const struct uplink_config *check_segment_uplink(
 	if (uplink == NULL)
 		check_report(check, E_NET_PHYSNET_UNKNOWN, key,
 			"there is no uplink %s; add it or name another one", segment->uplink);
+	else
+		check_segment_share(check, segment, uplink, path);
 	return uplink;
 }
 

@@ -14,9 +14,9 @@ PROMPT = "testpmd> "
 class Testpmd:
     """One testpmd that is driven by its prompt."""
 
-    def __init__(self, vdevs, mode, hugepages, buffers=32768, worker_cpu=WORKER_CPU, args=()):
+    def __init__(self, vdevs, mode, hugepages, buffers=32768, worker_cpu=WORKER_CPU, args=(), prefix=()):
         # line buffered: it writes its prompt past stdio, before what stdio still holds
-        command = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{CONTROL_CPU},1@{worker_cpu}", "--main-lcore", "0",
+        command = [*prefix, "stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{CONTROL_CPU},1@{worker_cpu}", "--main-lcore", "0",
             "--no-pci", "--no-telemetry", "--file-prefix", f"weft-bench-{os.getpid()}-{id(self)}",
             *eal_memory(hugepages)]
         for vdev in vdevs:

@@ -104,16 +104,16 @@ def way_out(case):
 
 
 class Weft:
-    """One weftd, started with a document."""
+    """One weftd, started with a document; `prefix` is a command that runs it elsewhere."""
 
-    def __init__(self, directory, doc):
+    def __init__(self, directory, doc, prefix=()):
         self.path = f"{directory}/weft.sock"
         self.log = f"{directory}/weft.log"
         config = f"{directory}/weft.json"
         with open(config, "w", encoding="ascii") as file:
             json.dump(doc, file)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([binary(), "-c", config, "-s", self.path,
+            self.process = subprocess.Popen([*prefix, binary(), "-c", config, "-s", self.path,
                                              "--state-dir", f"{directory}/weft.state"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -189,11 +190,15 @@ class Namespace:
     def ping(self, address, *options, count=3, size=None, df=False, patience=3):
         """True when all echo requests are answered, the last within `patience` seconds. The first may
         wait for ARP on both sides."""
-        command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.05", "-W", str(patience), *options]
+        command = ["ping", "-n", "-c", str(count), "-i", "0.05", *options]
+        # With -W ping leaves two round trips after its last request once anything was answered: too soon
+        # on a busy machine. With -w (whole seconds) it goes on until it has `count` answers.
+        command += ["-W", str(patience)] if patience < 1 else ["-w", str(math.ceil(patience))]
         command += ["-s", str(size)] if size is not None else []
         command += ["-M", "do" if df else "dont"]
         text = self.run(*command, address, check=False)
-        return f"{count} packets transmitted, {count} received" in text
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", text)}
+        return answered >= set(range(1, count + 1))
 
     def unreachable(self, address, **options):
         """True when an echo request is not answered."""

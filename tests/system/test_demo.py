@@ -38,8 +38,8 @@ def without_ssh(docs):
     docs["node4"]["security-groups"]["ssh-icmp"]["rules"].pop(0)
 
 
-def other_tunnel_port(docs):
-    docs["node4"]["tunnel"]["port"] = 4789
+def without_controller(docs):
+    docs["node4"]["tunnel"]["remotes"].remove("192.168.31.101")
 
 
 def small_mtu(docs):
@@ -47,7 +47,7 @@ def small_mtu(docs):
 
 
 @pytest.mark.parametrize("spoil, fails_in", [
-    (without_ssh, "9. Floating IP"), (other_tunnel_port, "4. VXLAN"), (small_mtu, "13. MTU")])
+    (without_ssh, "9. Floating IP"), (without_controller, "4. VXLAN"), (small_mtu, "13. MTU")])
 def test_broken_step_is_seen(tmp_path, spoil, fails_in):
     docs = {}
     for node in NODES:

@@ -235,7 +235,7 @@ def test_only_so_many_ethdevs(empty):
 
 
 @pytest.mark.parametrize("text, symbol, says", [
-    ("bogus:x", "E_CFG_DEVICE", "drivers are tap, packet, vhost, memif, pcap, vdev, pci"),
+    ("bogus:x", "E_CFG_DEVICE", "drivers are tap, packet, vhost, xdp, memif, pcap, vdev, pci"),
     ("tap:a-name-that-is-too-long", "E_CFG_DEVICE", "1 to 15 characters"),
     ("tap:lo", "E_DEV_OPEN", "exists and is not a TAP"),
     ("packet:missing0", "E_DEV_OPEN", "no such interface"),

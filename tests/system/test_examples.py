@@ -19,7 +19,7 @@ def test_example(lab, path):
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     ns, outside = lab.ns("weft"), lab.ns("outside")
-    for i, ifname in enumerate(sorted(set(re.findall(r"packet:([^\",]+)", json.dumps(config))))):
+    for i, ifname in enumerate(sorted(set(re.findall(r"(?:packet|xdp):([^\",]+)", json.dumps(config))))):
         lab.veth(ns, ifname, outside, f"eth{i}")
     weft = Weft(ns, config, cores=None)
     for document in (config, weft.rpc("config.get")):

@@ -36,8 +36,10 @@ static const struct {
 		"[{\"name\": \"u\", \"device\": \"packet:ens19\", \"admin-state\": \"up\", "
 		"\"mtu\": 1500, \"vlans\": \"1001-2000\", \"state\": {\"link\": \"down\", "
 		"\"mac\": \"52:54:00:00:00:01\"}}]",
-		"NAME  DEVICE        ADMIN   MTU  LINK  MAC                VLANS      ADDRESS\n"
-		"u     packet:ens19  up     1500  down  52:54:00:00:00:01  1001-2000  -\n"},
+		"NAME  DEVICE        ADMIN   MTU  LINK  MAC                VLANS      ADDRESS  "
+		"MODE\n"
+		"u     packet:ens19  up     1500  down  52:54:00:00:00:01  1001-2000  -        "
+		"-\n"},
 	{"uplink show u",
 		"[{\"name\": \"u\", \"device\": \"packet:ens19\", \"admin-state\": \"up\", "
 		"\"mtu\": 1500, \"vlans\": \"1001-2000\", \"state\": {\"link\": \"down\"}}]",
@@ -49,6 +51,7 @@ static const struct {
 		"vlan           untagged  (default)\n"
 		"vlan-priority  0  (default)\n"
 		"mtu            1500\n"
+		"share          tunnel  (default)\n"
 		"admin-state    up\n"
 		"link           down  (state)\n"},
 	{"workers show", "[{\"idle\": \"spin\", \"cores\": \"1\", \"state\": {\"workers\": 1}}]",

@@ -422,7 +422,7 @@ static const char *const all_keys =
 	"{'workers': {'cores': '1,3-5', 'idle': 'spin'},"
 	" 'uplinks': {'u': {'device': 'pci:0000:01:00.0,queues=2', 'vlans': '5,7-9',"
 	"   'address': '10.0.0.2/24', 'gateway': '10.0.0.1', 'vlan': 7, 'vlan-priority': 3,"
-	"   'mtu': 9000, 'admin-state': 'down'}},"
+	"   'mtu': 9000, 'share': 'all', 'admin-state': 'down'}},"
 	" 'tunnel': {'enabled': false, 'uplink': 'u', 'address': '10.0.0.2', 'port': 4789,"
 	"   'vnis': '7', 'group': '239.0.0.7', 'mode': 'both', 'remotes': ['10.0.0.3'],"
 	"   'source-port-min': 1, 'source-port-max': 65535, 'ttl': 255, 'tos': 184, 'df': 'set',"

@@ -82,8 +82,17 @@ static const struct rule rules[] = {
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': '3-1'}}"},
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': '0-32'}}"},
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': ''}}"},
+	{E_CFG_SHARE, "uplinks.inside.share", "{'uplinks': {'inside': {'share': 'vlans'}}}"},
+	{E_VALUE, "uplinks.inside.share", "{'uplinks': {'inside': {'share': 'some'}}}"},
+	{E_CFG_SHARE, "networks.n.segments[0]",
+		"{'uplinks': {'u': {'device': 'xdp:u', 'vlans': '7'}},"
+		" 'networks': {'n': {'segments': [{'type': 'vlan', 'uplink': 'u', 'id': 7}]}}}"},
+	{E_CFG_SHARE, "networks.n.segments[0]",
+		"{'uplinks': {'u': {'device': 'xdp:u', 'share': 'vlans'}},"
+		" 'networks': {'n': {'segments': [{'type': 'flat', 'uplink': 'u'}]}}}"},
 	{E_CFG_DEVICE, "uplinks.inside.device", "{'uplinks': {'inside': {'device': 'ens20'}}}"},
 	{E_CFG_DEVICE, "uplinks.inside.device", "{'uplinks': {'inside': {'device': 'packet:'}}}"},
+	{E_CFG_DEVICE, "ports.vxlan1-1.device", "{'ports': {'vxlan1-1': {'device': 'xdp:eth1'}}}"},
 	{E_CFG_DEVICE, "uplinks.inside.device", "{'uplinks': {'inside': {'device': 'packet: x'}}}"},
 	{E_CFG_UPLINK_MISSING, "tunnel.uplink", "{'tunnel': {'uplink': 'ens18'}}"},
 	{E_CFG_MAPPING_DUP, "uplinks.underlay.device",
