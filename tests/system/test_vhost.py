@@ -74,6 +74,8 @@ def test_qemu_guests(lab):
     cloud.weft.start()
     for guest in cloud.guests:
         link_is(cloud.weft, guest.device, "up")
+    # the guest that asked in vain may give up its last ARP request only now
+    wait_for(lambda: one.ping(cloud.addresses[1], count=1), "an answer", timeout=20)
     cloud.check_traffic()
     assert one.dhcp() == f"{cloud.addresses[0]}/24"
     assert cloud.weft.stats(f"port {one.name}")["tx"] > 0
