@@ -11,8 +11,8 @@
 // In: IPv4 packets that forward has found to be a router's. Out: in, care, network and location as
 // if sent by the attachment they leave by; rewritten.
 // Drops: rtr_l2, rtr_mcast, rtr_source_route, rtr_martian, rtr_directed_bcast, rtr_loop,
-// metadata_none, port_down, ip4_malformed, ip4_csum, nomem, those of nat_after(), nat_apply() and
-// punt().
+// metadata_none, port_down, ip4_malformed, ip4_csum, nomem, those of confirm(), nat_after(),
+// nat_apply() and punt().
 
 #include "net/icmp.h"
 #include "pipeline/flow.h"
@@ -395,8 +395,8 @@ void take_for_routers(struct worker_ctx *ctx, struct burst *burst)
 			to = burst_keep(to, p);
 		else if (ctx->n_routers == MAX_ROUTER_HOPS - 1)
 			drop(ctx, p, DROP_RTR_LOOP);
-		else
-			routed->packets[routed->n++] = *p;
+		else if (p->track != TRACK_NEW || p->session != 0 || confirm(ctx, p))
+			routed->packets[routed->n++] = *p; // its network lets the answer in
 	}
 	burst_end(burst, to);
 }

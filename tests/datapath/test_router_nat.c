@@ -13,6 +13,9 @@
 #define ETHERNET_LEN 14
 #define HEAD_LEN     34
 
+#define MAC_D "fa:16:3e:00:00:0d" // a port with a filter
+#define IP_D  "172.16.1.44"
+
 // ---- T1 to T5 ----------------------------------------------------------------------------------
 
 static const struct crossing a_to_far = {
@@ -365,6 +368,36 @@ START_TEST(sessions_end_with_the_gateway)
 }
 END_TEST
 
+// Nothing but its session lets the answer in to a port whose groups accept nothing.
+START_TEST(item_78_answers_come_back_through_the_router)
+{
+	static const struct crossing d_to_far = {"d", {MAC_D, MAC_R1, IP_D, FAR}, 1000, 2000,
+		"ens20", {MAC_GW, MAC_X, IP_GW, FAR}, 0, 0};
+	static const struct crossing far_to_d = {"ens20", {MAC_X, MAC_GW, FAR, IP_GW}, 2000, 1000,
+		"d", {MAC_R1, MAC_D, FAR, IP_D}, 0, 0};
+	struct hosts to_c = {MAC_D, MAC_R1, IP_D, IP_C}, back = {MAC_R1, MAC_D, IP_R1, IP_D};
+	struct frame expired = frame_udp(&to_c, 1, 2, 20);
+
+	router_node(&(struct router_config_text){
+		.gateway = "",
+		.more_ports = ", 'd': {'network': 'vxlan1', 'device': 'fake:d', 'mac': '" MAC_D
+			      "', 'addresses': ['" IP_D "'], 'security-groups': ['asks']}",
+		.others = ", 'security-groups': {'asks': {'rules': [{'direction': 'egress'}]}}",
+	});
+	meet("d", &(struct hosts){MAC_D, BROADCAST, IP_D, IP_R1});
+	crosses(&d_to_far);
+	crosses(&far_to_d);
+	crosses(&d_to_far);
+	frame_ip(&expired)->ttl = 1;
+	frame_fix_ip(&expired);
+	struct frame error = error_about(&back, ICMP_TIME_EXCEEDED, 0, 0, &expired);
+
+	arrive("d", &expired);
+	expect_error("d", &error);
+	any_drops();
+}
+END_TEST
+
 void router_nat_tests(TCase *tcase)
 {
 	const TTest *const tests[] = {
@@ -389,6 +422,7 @@ void router_nat_tests(TCase *tcase)
 		item_115_overlapping,
 		item_119_a_floating_address_moves,
 		sessions_end_with_the_gateway,
+		item_78_answers_come_back_through_the_router,
 	};
 
 	add_tests(tcase, tests, ARRAY_SIZE(tests));
