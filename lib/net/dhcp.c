@@ -211,10 +211,11 @@ bool dhcp_write_option(
 
 		at[0] = code;
 		at[1] = (uint8_t)n;
-		if (n != 0)
+		if (n != 0) { // of nothing, `bytes` may be NULL
 			memcpy(at + OPTION_HEADER, bytes, n);
+			bytes += n;
+		}
 		writer->len += OPTION_HEADER + n;
-		bytes += n;
 		value_len -= n;
 	} while (value_len != 0);
 	return true;
