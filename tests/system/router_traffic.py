@@ -75,8 +75,8 @@ class Traffic:
         wrong = {"csum": how.pop("csum", "zero" if self.chance(0.1) else 0)}
         source = how.get("source", host.ip)
         l4 = fp.udp(source, to, ports, self.data() if data is None else data, **wrong)
-        return self.shot(host, to, fp.UDP, l4, how.pop("note", f"UDP {host.ip}:{ports[0]} > {to}:{ports[1]}"),
-                         **how)
+        note = how.pop("note", f"UDP {host.ip}:{ports[0]} > {to}:{ports[1]}")
+        return self.shot(host, to, fp.UDP, l4, note, **how)
 
     def tcp(self, host, to, ports, seq, ack, flags, **how):
         options = how.pop("options", b"\x02\x04\x05\xb4" if flags & SYN else b"")
@@ -465,7 +465,7 @@ def collision(t):
     kind = t.rng.choice((fp.UDP, fp.TCP, fp.ICMP))
     for host in hosts:
         if kind == fp.UDP:
-            arrivals, = yield [t.udp(host, server.ip, (port, SERVER_PORTS[0]), note=f"UDP collision at {port}")]
+            arrivals, = yield [t.udp(host, server.ip, (port, SERVER_PORTS[0]))]
         elif kind == fp.TCP:
             arrivals, = yield [t.tcp(host, server.ip, (port, SERVER_PORTS[0]), 1000, 0, SYN)]
         else:

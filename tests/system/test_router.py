@@ -152,12 +152,12 @@ def test_floating_ip(cloud):
     assert Client(cloud.a, FAR).says_again() and elsewhere.peers == [FLOATING]
     rows = cloud.node1.cli_json("session", "show", "address", cloud.a.address)
     assert FLOATING in json.dumps(rows), "both sides of the translation"
-    assert cloud.lab.iperf(cloud.x, _at(cloud.a, FLOATING))["sum_received"]["bytes"] > 5e6
+    assert cloud.lab.iperf(cloud.x, Known(cloud.a, FLOATING))["sum_received"]["bytes"] > 5e6
     assert cloud.lab.iperf(cloud.a, cloud.far)["sum_received"]["bytes"] > 5e6
 
 
-class _at:  # pylint: disable=invalid-name
-    """A namespace as it is known from outside."""
+class Known:
+    """A namespace by another address, as it is known from outside."""
 
     def __init__(self, ns, address):
         self.address = address
@@ -169,7 +169,7 @@ def test_source_nat(cloud):
     for ns, server in servers.items():
         address = "10.1.0.1" if ns is cloud.x else FAR
         for guest in (cloud.b, cloud.c):
-            assert cloud.lab and Client(guest, address).says_again()
+            assert Client(guest, address).says_again()
         assert server.peers == [GATEWAY, GATEWAY]
     assert cloud.c.ping(FAR, size=1422, df=True)
     assert cloud.lab.iperf(cloud.c, cloud.far)["sum_received"]["bytes"] > 5e6
@@ -254,7 +254,7 @@ def test_path_mtu(cloud):
     cloud.a.ip("link set dev eth0 mtu 1500")
     for client in (cloud.x, cloud.far):
         client.ip("route flush cache")
-        assert cloud.lab.iperf(client, _at(cloud.a, FLOATING))["sum_received"]["bytes"] > 5e6
+        assert cloud.lab.iperf(client, Known(cloud.a, FLOATING))["sum_received"]["bytes"] > 5e6
         assert "mtu 1450" in client.run("ip", "route", "get", FLOATING)
 
 
