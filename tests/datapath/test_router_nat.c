@@ -294,9 +294,6 @@ static void pieces_go_through(const unsigned order[3])
 	}
 }
 
-#define MAC_D "fa:16:3e:00:01:40"
-#define IP_D  "172.16.1.40"
-
 // D is filtered, takes UDP to port 2 only, and is known to the router; it has sent nothing by it.
 static void node_with_filtered_port(void)
 {
