@@ -226,17 +226,6 @@ bool dhcp_write_u8(struct dhcp_writer *writer, uint8_t code, uint8_t value)
 	return dhcp_write_option(writer, code, &value, sizeof(value));
 }
 
-bool dhcp_write_u16(struct dhcp_writer *writer, uint8_t code, uint16_t value)
-{
-	value = htons(value);
-	return dhcp_write_option(writer, code, &value, sizeof(value));
-}
-
-bool dhcp_write_u32(struct dhcp_writer *writer, uint8_t code, uint32_t value)
-{
-	return dhcp_write_address(writer, code, htonl(value));
-}
-
 bool dhcp_write_address(struct dhcp_writer *writer, uint8_t code, uint32_t address)
 {
 	return dhcp_write_option(writer, code, &address, sizeof(address));
