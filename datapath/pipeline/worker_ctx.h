@@ -64,8 +64,8 @@ struct worker_ctx {
 	unsigned index;
 
 	struct burst burst;
-	struct burst side;				   // flood copies
-	struct burst arrived;				   // fragment: the burst as it came
+	struct burst side;    // flood copies
+	struct burst arrived; // fragment: the burst as it came
 	// By packet.fragment; behind those of the burst one for each router, of what it splits.
 	struct fragment_verdict fragments[BURST_SIZE + 1 + MAX_ROUTER_HOPS];
 	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst

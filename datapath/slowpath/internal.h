@@ -191,9 +191,9 @@ struct own_address {
 	uint16_t attachment;		  // its id, MAC and what it stands for: what makes it the
 	uint64_t mac;			  // same one after a commit
 	struct ip_addr fixed;
-	uint8_t n_announcements;	  // rounds still to send
-	uint64_t announce_ns;		  // the next one
-	uint64_t defend_ns;		  // no defence before
+	uint8_t n_announcements; // rounds still to send
+	uint64_t announce_ns;	 // the next one
+	uint64_t defend_ns;	 // no defence before
 };
 
 // How a client of a metadata backend is reached: as it has asked last.
