@@ -494,9 +494,9 @@ struct snapshot *snapshot_compile(struct control *control, const struct model *m
 			compile_port(&c, &model->ports[i]);
 	}
 	compile_services(&c);
+	filters_compile(control, model, s, c.arena);
 	routers_compile(control, model, s, c.arena);
 	addresses_compile(control, model, &c.services, s, c.arena);
-	filters_compile(control, model, s, c.arena);
 	compile_members(&c);
 	return s;
 }

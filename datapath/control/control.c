@@ -140,11 +140,6 @@ int control_set_state(struct control *control, const char *directory, struct pro
 	return rc;
 }
 
-const char *control_state_directory(const struct control *control)
-{
-	return control->state == NULL ? NULL : state_directory(control->state);
-}
-
 void control_set_cpus(struct control *control, const unsigned *cpus)
 {
 	control->cpus = cpus;

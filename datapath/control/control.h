@@ -38,8 +38,6 @@ void control_set_file(struct control *control, const char *file);
 // Where values that were generated outlive the process; before the first commit. The directory is
 // made when it is missing. Returns 0 or -EIO after adding a problem.
 int control_set_state(struct control *control, const char *directory, struct problems *problems);
-// That directory, NULL: none.
-const char *control_state_directory(const struct control *control);
 // The CPUs of tables->n_workers workers, for status.get. The array stays the caller's.
 void control_set_cpus(struct control *control, const unsigned *cpus);
 

@@ -109,7 +109,7 @@ struct router_ports router_ports(const struct model *model, struct arena *arena)
 bool router_port_reaches(const struct router_port *port, const struct ip_addr *ip);
 // Whether a floating address belongs to the router, and stands for a port's.
 bool floating_is_on(const struct floating_ip_config *floating, const struct router_config *router);
-// Routers and their attachments. Networks are compiled.
+// Routers and their attachments. Networks and filters are compiled.
 void routers_compile(struct control *control, const struct model *model, struct snapshot *s,
 	struct arena *arena);
 

@@ -85,6 +85,7 @@ struct draft {
 	struct router *router;
 	struct route *routes;
 	size_t n_routes;
+	bool reads_l4; // somewhere behind routers, ports of packets matter
 };
 
 static uint16_t id_of(struct draft *d, const struct router_port *port)
@@ -251,7 +252,7 @@ static void compile_port(struct draft *d, const struct router_port *port, uint16
 		.router = router,
 	};
 	d->s->networks[network].flags |= NETWORK_INTERNAL;
-	if (d->config->gateway.present)
+	if (d->reads_l4)
 		d->s->networks[network].flags |= NETWORK_TRANSLATED;
 }
 
@@ -301,6 +302,16 @@ static void compile_lists(struct control *control, const struct router_ports *po
 	}
 }
 
+// Fragments that come to a router may go through another one.
+static bool any_reads_l4(const struct model *model, const struct snapshot *s)
+{
+	for (size_t i = 0; i < model->n_routers; i++) {
+		if (model->routers[i].gateway.present)
+			return true;
+	}
+	return s->n_filters > 1;
+}
+
 void routers_compile(
 	struct control *control, const struct model *model, struct snapshot *s, struct arena *arena)
 {
@@ -322,6 +333,7 @@ void routers_compile(
 			.config = &model->routers[i],
 			.ports = &ports.list[at],
 			.router = &routers[id],
+			.reads_l4 = any_reads_l4(model, s),
 		};
 
 		while (at < ports.n && ports.list[at].router == d.config)

@@ -130,11 +130,6 @@ void state_free(struct state *state)
 	free(state);
 }
 
-const char *state_directory(const struct state *state)
-{
-	return state->directory;
-}
-
 const struct model *state_previous(const struct state *state)
 {
 	return state->previous;

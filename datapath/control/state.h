@@ -17,8 +17,6 @@ struct state;
 struct state *state_open(const char *directory, struct problems *problems);
 void state_free(struct state *state); // NULL: nothing
 
-const char *state_directory(const struct state *state);
-
 // What was in force when the last process ended, completed; NULL: nothing that could be read.
 const struct model *state_previous(const struct state *state);
 

@@ -91,44 +91,52 @@ static bool come_in(struct worker_ctx *ctx, struct packet *p)
 	return true;
 }
 
-// A packet that has waited for its next hop comes to its router once more.
-static void come_to_router(struct worker_ctx *ctx, struct packet *p)
+// The packet came to a router, by an attachment that is still in its network. False: it has ended.
+static bool come_to_router(struct worker_ctx *ctx, struct packet *p, uint16_t router)
 {
-	struct burst *routed = &ctx->routed[0];
-	uint16_t by = p->out;
+	const struct attachment *to = &ctx->snapshot->attachments[router];
 
-	if (ctx->snapshot->attachments[by].kind != ATTACHMENT_ROUTER) {
+	if (to->kind != ATTACHMENT_ROUTER || p->network != to->network) {
 		drop(ctx, p, DROP_PORT_DOWN);
-	} else if (come_in(ctx, p)) {
-		p->out = by;
-		routed->packets[routed->n++] = *p;
+		return false;
 	}
+	if (!come_in(ctx, p))
+		return false;
+	p->out = router;
+	return true;
+}
+
+// 0, which is down, when the attachment went while the packet was on its way.
+static uint16_t attachment_of(const struct worker_ctx *ctx, uint16_t id)
+{
+	return id < ctx->snapshot->n_attachments ? id : 0;
 }
 
 static void inject(struct worker_ctx *ctx, const struct inject *inject)
 {
-	// 0, which is down, when the attachment went while the packet was on its way.
-	uint16_t id = inject->attachment < ctx->snapshot->n_attachments ? inject->attachment : 0;
-	const struct attachment *attachment = &ctx->snapshot->attachments[id];
+	uint16_t by = inject->came_by != 0 ? inject->came_by : inject->attachment;
+	uint16_t to = attachment_of(ctx, inject->attachment), in = attachment_of(ctx, by);
 	struct packet p = {
 		.mbuf = inject->mbuf,
 		.frame = rte_pktmbuf_mtod(inject->mbuf, uint8_t *),
 		.len = inject->mbuf->data_len,
-		.in = inject->attachment,
-		.out = id,
-		.care = inject->attachment,
-		.network = attachment->network,
+		.in = in,
+		.out = to,
+		.care = by,
+		.network = ctx->snapshot->attachments[in].network,
 		.remote = inject->remote,
 	};
 
 	packet_read_ethernet(&p);
 	counter_add(&attachment_counters(ctx, p.care)->originated, 1);
-	if (inject->routed)
-		come_to_router(ctx, &p);
-	else if (!(attachment->flags & ATTACHMENT_INTERNAL))
+	if (inject->came_by != 0) {
+		if (come_to_router(ctx, &p, to))
+			ctx->routed[0].packets[ctx->routed[0].n++] = p;
+	} else if (!(ctx->snapshot->attachments[to].flags & ATTACHMENT_INTERNAL)) {
 		ctx->side.packets[ctx->side.n++] = p;
-	else if (come_in(ctx, &p))
+	} else if (come_in(ctx, &p)) {
 		ctx->burst.packets[ctx->burst.n++] = p;
+	}
 }
 
 void pipeline_inject(struct worker_ctx *ctx)
@@ -144,6 +152,7 @@ void pipeline_inject(struct worker_ctx *ctx)
 		pipeline_send(ctx, &ctx->side);
 	if (ctx->routed[0].n != 0) {
 		ctx->n_routers = 1;
+		stage_fragment(ctx, &ctx->routed[0]);
 		stage_route(ctx, &ctx->routed[0]);
 		ctx->n_routers = 0;
 	}

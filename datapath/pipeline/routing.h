@@ -12,12 +12,14 @@ struct worker_ctx;
 
 struct routing {
 	const struct router *router;
-	struct inet ip;		    // as it came
-	struct track_packet *track; // NULL: nothing here can be translated
-	uint16_t by;		    // attachment of the router that it came to
-	uint16_t out;		    // that it leaves by
-	rte_be32_t destination;	    // behind the translation
-	bool is_translated;	    // what follows holds
+	struct inet ip;			   // as it came
+	struct track_packet *track;	   // NULL: nothing here can be translated
+	const struct route_target *target; // when nothing can be translated: of the destination
+	uint16_t by;			   // attachment of the router that it came to
+	uint16_t out;			   // that it leaves by
+	rte_be32_t destination;		   // behind the translation
+	uint32_t neighbour;		   // its slot in the table, when nothing can be translated
+	bool is_translated;		   // what follows holds
 	struct nat_ends to;
 	struct nat_ends quoted; // by an ICMP error
 };

@@ -121,6 +121,20 @@ static inline uint16_t icmp6_type(const struct inet *ip)
 
 // ---- tracking ---------------------------------------------------------------------------------
 
+// What later fragments need of their first one, before it is judged.
+static inline struct fragment_verdict verdict_of_first(const struct inet *ip)
+{
+	struct fragment_verdict verdict = {
+		.l4_len = RTE_MIN(ip->l4_len, FRAGMENT_L4_LEN),
+		.protocol = ip->protocol,
+		.reason = FRAGMENT_NO_REASON,
+		.session_reason = DROP_FRAG_NO_FIRST,
+	};
+
+	memcpy(verdict.l4, ip->l4, verdict.l4_len);
+	return verdict;
+}
+
 // Reads an IP packet as filters see it: a later fragment with the L4 header of its first. INET_OK
 // or why it dies.
 static inline enum drop_reason filter_read(const struct worker_ctx *ctx, const struct packet *p,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragmentation of an IPv4 packet by a router, RFC 791: all pieces but the last carry a multiple of
 // 8 bytes; options go into the later ones where their copy bit says so. A packet may be a fragment
-// itself.
+// itself. The first piece goes its way to the end before the others, so that what judges it by its
+// L4 header judges those that have none as it did; see stage_fragment.c.
 //
 // Drops: nomem, for the whole packet.
 
+#include "pipeline/rules.h"
 #include "pipeline/stages.h"
 #include "pipeline/sum.h"
 
@@ -106,6 +108,37 @@ static bool write_pieces(
 	return true;
 }
 
+// The place in ctx->fragments of the first piece's verdict, 0: the packet has no L4 header.
+static uint16_t begin_verdict(struct worker_ctx *ctx, const struct packet *p)
+{
+	uint16_t place = p->fragment != 0 ? p->fragment : BURST_SIZE + ctx->n_routers;
+	struct inet ip;
+
+	if (is_later_fragment(ctx, p) ||
+		inet_read(&ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4) !=
+			INET_OK ||
+		ip.fragment == INET_LATER)
+		return 0;
+	if (p->fragment == 0)
+		ctx->fragments[place] = verdict_of_first(&ip);
+	return place;
+}
+
+static void push_piece(struct worker_ctx *ctx, struct burst *burst, const struct packet *p,
+	struct rte_mbuf *mbuf, uint16_t place)
+{
+	struct packet piece = *p;
+
+	piece.mbuf = mbuf;
+	piece.frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	piece.len = mbuf->data_len;
+	if (place != 0) {
+		piece.fragment = place;
+		piece.track = ctx->fragments[place].later ? ctx->fragments[place].track : p->track;
+	}
+	push(ctx, burst, &piece);
+}
+
 void split(struct worker_ctx *ctx, struct burst *burst, struct packet *p, uint16_t mtu)
 {
 	struct split_plan planned = plan(p, mtu);
@@ -125,14 +158,17 @@ void split(struct worker_ctx *ctx, struct burst *burst, struct packet *p, uint16
 		drop(ctx, p, DROP_NOMEM);
 		return;
 	}
+	uint16_t place = begin_verdict(ctx, p);
+
 	counter_add(&attachment_counters(ctx, p->care)->copies, planned.n - 1);
 	rte_pktmbuf_free(p->mbuf);
-	for (uint16_t i = 0; i < planned.n; i++) {
-		struct packet piece = *p;
-
-		piece.mbuf = mbufs[i];
-		piece.frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
-		piece.len = mbufs[i]->data_len;
-		push(ctx, burst, &piece);
+	push_piece(ctx, burst, p, mbufs[0], place);
+	if (place != 0) {
+		pipeline_forward(ctx, burst);
+		ctx->fragments[place].later = true;
 	}
+	for (uint16_t i = 1; i < planned.n; i++)
+		push_piece(ctx, burst, p, mbufs[i], place);
+	if (place != 0)
+		pipeline_forward(ctx, burst); // the next packet needs the place
 }

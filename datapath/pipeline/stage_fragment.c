@@ -8,6 +8,9 @@
 // ends there: its way is gone to the end before anything after it goes, so that the verdict is
 // complete, with what waited right behind it.
 //
+// Fragments that a router has sent to wait for a neighbour come here again: the verdict about the
+// first was that it waits.
+//
 // Drops: frag_no_first, frag_tiny, frag_overlap, frag_timeout, frag_full, ip4_malformed,
 // ip6_malformed; of what waited: port_down.
 
@@ -103,11 +106,25 @@ static bool describe(struct fragment *f, const struct inet *ip, const struct pac
 
 // ---- into the burst ---------------------------------------------------------------------------
 
+// Whether the packets of a burst come to a router again.
+static bool is_again(const struct worker_ctx *ctx, const struct burst *burst)
+{
+	return burst == &ctx->routed[0];
+}
+
+static void go_on(struct worker_ctx *ctx, struct burst *burst)
+{
+	if (is_again(ctx, burst))
+		stage_route(ctx, burst);
+	else
+		pipeline_switch(ctx, burst);
+}
+
 // Returns its place in ctx->fragments.
 static uint16_t push(struct worker_ctx *ctx, struct burst *burst, const struct packet *p)
 {
 	if (burst->n == BURST_SIZE)
-		pipeline_switch(ctx, burst);
+		go_on(ctx, burst);
 	burst->packets[burst->n++] = *p;
 	return burst->n;
 }
@@ -137,9 +154,10 @@ static void judge(struct worker_ctx *ctx, struct burst *burst, const struct pack
 	};
 	memcpy(verdict->l4, ip->l4, verdict->l4_len);
 	burst->packets[place - 1].fragment = place;
-	pipeline_switch(ctx, burst);
+	go_on(ctx, burst);
 	verdict->later = true;
-	fragment_decide(ctx->tables->fragments, datagram, verdict);
+	if (datagram != 0)
+		fragment_decide(ctx->tables->fragments, datagram, verdict);
 }
 
 // ---- what waited ------------------------------------------------------------------------------
@@ -179,7 +197,8 @@ static bool restore(struct worker_ctx *ctx, struct packet *p, const struct fragm
 	return true;
 }
 
-static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagram)
+// `out`: the router that they come to, if they come there again.
+static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagram, uint16_t out)
 {
 	struct fragment_verdict verdict;
 	struct fragment_held held;
@@ -188,6 +207,7 @@ static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagr
 	while (fragment_take(ctx->tables->fragments, datagram, &held, &verdict)) {
 		bool is_there = restore(ctx, &p, &held);
 
+		p.out = out;
 		if (verdict.reason != FRAGMENT_NO_REASON)
 			drop(ctx, &p, verdict.reason);
 		else if (!is_there)
@@ -205,7 +225,7 @@ void fragments_expire(struct worker_ctx *ctx)
 		uint32_t datagram = fragment_expire(table, ctx->now_s);
 
 		if (datagram != 0)
-			release(ctx, &ctx->burst, datagram); // all of them die
+			release(ctx, &ctx->burst, datagram, 0); // all of them die
 	}
 }
 
@@ -227,6 +247,7 @@ static void take_fragment(struct worker_ctx *ctx, struct burst *burst, const str
 	}
 	bool is_true = describe(&f, &ip, p);
 
+	f.again = is_again(ctx, burst);
 	if (reason == DROP_FRAG_TINY || (ip.fragment == INET_FIRST && ip.l4_len < l4_needed(&ip))) {
 		f.reason = DROP_FRAG_TINY;
 	} else if (!is_true) {
@@ -249,7 +270,7 @@ static void take_fragment(struct worker_ctx *ctx, struct burst *burst, const str
 		break;
 	}
 	if (answer.datagram != 0)
-		release(ctx, burst, answer.datagram);
+		release(ctx, burst, answer.datagram, p->out);
 }
 
 // `burst` is filled anew, and sent on whenever it must be.

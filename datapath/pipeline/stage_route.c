@@ -11,8 +11,8 @@
 // In: IPv4 packets that forward has found to be a router's. Out: in, care, network and location as
 // if sent by the attachment they leave by; rewritten.
 // Drops: rtr_l2, rtr_mcast, rtr_source_route, rtr_martian, rtr_directed_bcast, rtr_loop,
-// metadata_none, port_down, ip4_malformed, ip4_csum, nomem, those of nat_after(), nat_apply() and
-// punt().
+// metadata_none, port_down, ip4_malformed, ip4_csum, nomem, those of confirm(), nat_after(),
+// nat_apply() and punt().
 
 #include "net/icmp.h"
 #include "pipeline/flow.h"
@@ -120,6 +120,39 @@ static bool may_be_translated(const struct routing *r)
 	       router_map_find(&router->fixed, r->destination) != 0;
 }
 
+// The same for all packets between two addresses, so that fragments stay together.
+static uint32_t flow_hash_of(const struct worker_ctx *ctx, const struct routing *r)
+{
+	return flow_hash(ctx->tables->flow_seed, load_32(r->ip.source),
+		(uint64_t)r->ip.protocol << 32 | r->destination);
+}
+
+static const struct route_hop *hop_of(
+	const struct worker_ctx *ctx, const struct routing *r, const struct route_target *target)
+{
+	return route_hop(&r->router->routes, target, flow_hash_of(ctx, r));
+}
+
+static rte_be32_t next_hop_of(const struct routing *r, const struct route_hop *hop)
+{
+	return hop->gateway != 0 ? hop->gateway : r->destination;
+}
+
+// The route of a packet that nothing can translate is known at once, and so who its neighbour is.
+static void look_ahead(struct worker_ctx *ctx, struct routing *r)
+{
+	const struct neighbour_table *neighbours = ctx->tables->neighbours;
+
+	r->target = route_find(&r->router->routes, r->destination);
+	if (unlikely(r->target->kind != ROUTE_TO_HOPS))
+		return;
+	const struct route_hop *hop = hop_of(ctx, r, r->target);
+
+	r->neighbour =
+		neighbour_slot(neighbours, neighbour_key(hop->interface, next_hop_of(r, hop)));
+	neighbour_prefetch_slot(neighbours, r->neighbour);
+}
+
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may
 // have a session are the first `n` of ctx->tracked.
 static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
@@ -146,6 +179,8 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 			r->track->ip = r->ip;
 			r->track->zone = r->router->zone;
 			r->track->checksum_good = l4_checksum_verified(ctx, p);
+		} else {
+			look_ahead(ctx, r);
 		}
 		to = burst_keep(to, p);
 	}
@@ -200,17 +235,10 @@ static struct decision to_link_local(const struct routing *r)
 	return (struct decision){.fate = LOCAL};
 }
 
-// The same for all packets between two addresses, so that fragments stay together.
-static uint32_t flow_hash_of(const struct worker_ctx *ctx, const struct routing *r)
-{
-	return flow_hash(ctx->tables->flow_seed, load_32(r->ip.source),
-		(uint64_t)r->ip.protocol << 32 | r->destination);
-}
-
 static struct decision to_next_hop(
 	struct worker_ctx *ctx, struct routing *r, const struct route_target *target)
 {
-	const struct route_hop *hop = route_hop(&r->router->routes, target, flow_hash_of(ctx, r));
+	const struct route_hop *hop = hop_of(ctx, r, target);
 	const struct attachment *out = &ctx->snapshot->attachments[hop->interface];
 	struct decision decision = {.fate = ROUTED};
 
@@ -223,7 +251,7 @@ static struct decision to_next_hop(
 		decision.mtu = out->max_len - ETHERNET_LEN;
 		return decision;
 	}
-	decision.next_hop = hop->gateway != 0 ? hop->gateway : r->destination;
+	decision.next_hop = next_hop_of(r, hop);
 	struct neighbour_entry *neighbour =
 		neighbour_lookup(ctx->tables->neighbours, r->out, decision.next_hop);
 
@@ -238,7 +266,8 @@ static struct decision to_next_hop(
 
 static struct decision decide(struct worker_ctx *ctx, struct routing *r)
 {
-	const struct route_target *target = route_find(&r->router->routes, r->destination);
+	const struct route_target *target =
+		r->target != NULL ? r->target : route_find(&r->router->routes, r->destination);
 
 	if (unlikely(is_in(r->destination, 0xa9fe0000, 16)))
 		return to_link_local(r);
@@ -364,6 +393,10 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	struct packet *to = burst->packets;
 	uint16_t n = read_burst(ctx, burst);
 
+	for (uint16_t i = 0; i < burst->n; i++) {
+		if (ctx->routing[i].target != NULL)
+			neighbour_prefetch(ctx->tables->neighbours, ctx->routing[i].neighbour);
+	}
 	track_lookup(&tracker, ctx->tracked, n);
 	BURST_FOREACH (p, burst) {
 		// Behind `to`: a packet keeps its place in ctx->routing until it is done.
@@ -395,8 +428,8 @@ void take_for_routers(struct worker_ctx *ctx, struct burst *burst)
 			to = burst_keep(to, p);
 		else if (ctx->n_routers == MAX_ROUTER_HOPS - 1)
 			drop(ctx, p, DROP_RTR_LOOP);
-		else
-			routed->packets[routed->n++] = *p;
+		else if (p->track != TRACK_NEW || p->session != 0 || confirm(ctx, p))
+			routed->packets[routed->n++] = *p; // its network lets the answer in
 	}
 	burst_end(burst, to);
 }

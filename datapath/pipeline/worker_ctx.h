@@ -64,9 +64,10 @@ struct worker_ctx {
 	unsigned index;
 
 	struct burst burst;
-	struct burst side;				   // flood copies
-	struct burst arrived;				   // fragment: the burst as it came
-	struct fragment_verdict fragments[BURST_SIZE + 1]; // by packet.fragment
+	struct burst side;    // flood copies
+	struct burst arrived; // fragment: the burst as it came
+	// By packet.fragment; behind those of the burst one for each router, of what it splits.
+	struct fragment_verdict fragments[BURST_SIZE + 1 + MAX_ROUTER_HOPS];
 	struct track_packet tracked[BURST_SIZE]; // filter_out, track: packets of the burst
 	uint16_t tracked_at[BURST_SIZE];	 // and their places in it
 	struct burst routed[MAX_ROUTER_HOPS];	 // by how many routers they have gone through

@@ -191,9 +191,9 @@ struct own_address {
 	uint16_t attachment;		  // its id, MAC and what it stands for: what makes it the
 	uint64_t mac;			  // same one after a commit
 	struct ip_addr fixed;
-	uint8_t n_announcements;	  // rounds still to send
-	uint64_t announce_ns;		  // the next one
-	uint64_t defend_ns;		  // no defence before
+	uint8_t n_announcements; // rounds still to send
+	uint64_t announce_ns;	 // the next one
+	uint64_t defend_ns;	 // no defence before
 };
 
 // How a client of a metadata backend is reached: as it has asked last.
@@ -219,7 +219,7 @@ struct metadata_backend {
 // When a destination of ICMP errors has its credit back.
 struct icmp_destination {
 	uint32_t address; // network order
-	uint16_t attachment;
+	uint16_t sender;
 	uint64_t full_ns;
 };
 
@@ -271,8 +271,8 @@ struct slowpath {
 	struct metadata_backend *backends; // sorted by device
 	size_t n_backends;
 	struct metadata_client metadata_clients[METADATA_CLIENTS]; // a newer one takes the place
-	uint64_t icmp_full_ns[MAX_ATTACHMENTS]; // when an own port has its credit of ICMP errors
-						// back
+	// When a port, or behind those a router, has its credit of ICMP errors back.
+	uint64_t icmp_full_ns[MAX_ATTACHMENTS + MAX_ROUTERS];
 	struct icmp_destination icmp_destinations[ICMP_DESTINATIONS];
 
 	uint64_t sweep_ns;  // up to when buckets to sweep are accounted
@@ -412,8 +412,8 @@ bool metadata_poll(struct slowpath *s);
 
 // ---- icmp_limit.c -----------------------------------------------------------------------------
 
-// Whether the port may send one more ICMP error to the address (1000/s of a port, burst 50; 1/s of
-// a destination, burst 6). Counts it.
+// Whether the port may send one more ICMP error to the address (1000/s of a port or of all ports of
+// a router, burst 50; 1/s of a destination, burst 6). Counts it.
 bool icmp_limit_pass(struct slowpath *s, uint16_t attachment, uint32_t destination);
 
 // ---- router.c ---------------------------------------------------------------------------------

@@ -97,7 +97,8 @@ static void hold_push(struct slowpath *s, struct router_hop *hop, const struct p
 
 static void send_again(struct slowpath *s, const struct punt *punt)
 {
-	struct inject inject = {.mbuf = punt->mbuf, .attachment = punt->local, .routed = true};
+	struct inject inject = {
+		.mbuf = punt->mbuf, .attachment = punt->local, .came_by = punt->attachment};
 
 	if (rte_ring_enqueue_elem(s->tables->rings[0].injects, &inject, sizeof(inject)) != 0)
 		packet_drop(s, punt->mbuf, punt->attachment, DROP_PUNT_FULL);

@@ -236,7 +236,10 @@ void frame_send(struct slowpath *s, struct rte_mbuf *mbuf, const struct frame_he
 	ether_addr_set(ether->source, head->source);
 	ether->type = htons(head->type);
 	struct inject inject = {
-		.mbuf = mbuf, .attachment = head->attachment, .routed = head->to_router};
+		.mbuf = mbuf,
+		.attachment = head->attachment,
+		.came_by = head->to_router ? head->attachment : 0,
+	};
 
 	if (rte_ring_enqueue_elem(s->tables->rings[0].injects, &inject, sizeof(inject)) != 0)
 		packet_drop(s, mbuf, head->attachment, DROP_PUNT_FULL);

@@ -7,6 +7,9 @@
 // or because the first did not come in time. Whatever state it is in, it is forgotten when its time
 // is over. A busy datagram is in the hands of the worker that judges its first fragment or takes
 // out what waits; it stays where it is until that worker is done.
+//
+// Fragments may come again, in their order: the first is judged once more, and those behind it get
+// the new verdict.
 
 #include "tables/fragment.h"
 
@@ -306,14 +309,16 @@ static struct fragment_answer join(
 
 	if (reason == FRAGMENT_NO_REASON)
 		reason = add_range(d, f);
+	if (f->again)
+		reason = FRAGMENT_NO_REASON;
 	if (reason == DROP_FRAG_FULL)
 		return drop_of(reason);
 	if (reason != FRAGMENT_NO_REASON)
 		return kill_datagram(table, d, reason);
 	if (f->start == 0) {
-		d->busy = true;
 		answer.fate = FRAGMENT_JUDGE;
-		answer.datagram = id_of(table, d);
+		answer.datagram = d->busy ? 0 : id_of(table, d);
+		d->busy = true;
 	} else if (d->state == DECIDED) {
 		answer.fate = FRAGMENT_PASS;
 		answer.verdict = d->verdict;
@@ -339,6 +344,8 @@ static struct fragment_answer arrive(
 	}
 	if (d != NULL && d->state == DEAD)
 		return refuse(d);
+	if (waits && f->again)
+		return drop_of(DROP_FRAG_NO_FIRST);
 	if (waits && !has_room(table, d, f->held.mbuf))
 		return drop_of(DROP_FRAG_FULL);
 	if (d == NULL)
@@ -362,7 +369,7 @@ void fragment_decide(
 	struct datagram *d = &table->datagrams[datagram];
 
 	byte_lock(&table->lock);
-	if (d->state == WAITING) {
+	if (d->state != DEAD) {
 		d->state = DECIDED;
 		d->verdict = *verdict;
 	}

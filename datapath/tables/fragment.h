@@ -71,6 +71,7 @@ struct fragment {
 	uint16_t start; // of the bytes of the datagram that it carries; 0: the first fragment
 	uint16_t end;	// the byte behind them; greater than start
 	bool more;	// others follow
+	bool again;	// it was here before; it waits no more, and is no overlap
 	uint8_t reason; // the whole datagram dies of it (a first one that can not decide);
 			// FRAGMENT_NO_REASON
 	struct fragment_held held; // how it would wait
@@ -87,6 +88,7 @@ enum fragment_fate {
 struct fragment_answer {
 	enum fragment_fate fate;
 	uint32_t datagram; // fragment_take() what waits for it, until there is none; 0: not yours
+			   // (a first one that comes again while another worker has it)
 	struct fragment_verdict verdict;
 };
 
@@ -98,7 +100,7 @@ void fragment_table_free(struct fragment_table *table); // and what waits
 
 struct fragment_answer fragment_arrive(
 	struct fragment_table *table, const struct fragment *fragment, uint32_t now_s);
-// The first fragment was judged.
+// The first fragment was judged, or judged again.
 void fragment_decide(
 	struct fragment_table *table, uint32_t datagram, const struct fragment_verdict *verdict);
 // Takes out the next fragment that waits, in the order they came, and what is to become of it.

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <rte_byteorder.h>
+#include <rte_prefetch.h>
 
 #include "tables/rcu.h"
 
@@ -55,6 +56,17 @@ static inline struct neighbour_entry *neighbour_lookup(
 		if (entry == NULL || (entry->key == key && entry->mac != 0))
 			return entry;
 	}
+}
+
+// For packets of a burst: the slots of all, then the entries of all, then they are looked up.
+static inline void neighbour_prefetch_slot(const struct neighbour_table *table, uint32_t slot)
+{
+	rte_prefetch0(&table->slots[slot]);
+}
+
+static inline void neighbour_prefetch(const struct neighbour_table *table, uint32_t slot)
+{
+	rte_prefetch0(__atomic_load_n(&table->slots[slot], __ATOMIC_RELAXED));
 }
 
 static inline void neighbour_used(struct neighbour_entry *entry, uint32_t now_s)

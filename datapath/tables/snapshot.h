@@ -59,7 +59,8 @@ _Static_assert(sizeof(struct attachment) == 32, "two attachments to a cache line
 #define NETWORK_FILTERED	      0x10 // has a filtered port: fragments are put in order here
 #define NETWORK_INTERNAL	      0x20 // weft may want what is flooded here
 #define NETWORK_ARP_RESPONDER	      0x40 // answers local ports for others
-#define NETWORK_TRANSLATED	      0x80 // has a router with a gateway: the same for what goes to it
+// Has a router, and routers translate or there are filtered ports: the same for what goes to it.
+#define NETWORK_TRANSLATED 0x80
 
 struct network {
 	uint16_t domain; // FDB domain; changes when the network is flushed

@@ -48,7 +48,8 @@ struct inject {
 	struct rte_mbuf *mbuf;
 	uint16_t attachment;
 	uint16_t remote; // for ATTACHMENT_TUNNEL
-	uint16_t routed; // it comes to the router that `attachment` belongs to, as if received by it
+	// If it comes to the router that `attachment` belongs to: by which attachment, else 0.
+	uint16_t came_by;
 	uint16_t reserved;
 };
 

@@ -332,10 +332,9 @@ class Replay(Story):
 
     def servers(self):
         """The ports in the shape of `openstack server list`."""
-        external = {row["port"]: row["external-address"] for row in self.node1.rpc("floating-ip.list")}
+        external = {row["port"]: [row["external-address"]] for row in self.node1.rpc("floating-ip.list")}
         networks = {port["name"]: f"{port['network']}="
-                    + ", ".join(port["addresses"] + [external[name] for name in [port["name"]]
-                                                     if name in external])
+                    + ", ".join(port["addresses"] + external.get(port["name"], []))
                     for port in self.node1.rpc("port.list")}
         self.say("ports and floating IPs of node1, in the shape of `openstack server list`:")
         for name, addresses in networks.items():
@@ -427,7 +426,7 @@ class Replay(Story):
     def security(self):
         self.step("Security: what the filter tables of vxlan1-1 have counted, and what they stop")
         a, b = self.guests["vxlan1-1"], self.guests["vxlan1-2"]
-        before = self.rows()
+        before = self.chains()
         a.ip("addr flush dev eth0")
         a.udhcpc("-q")
         a.wait_event("bound")
@@ -438,14 +437,15 @@ class Replay(Story):
         self.spoof(a, b)
         added = self.grown(before)
         for what, row, packets, size in (
-                ("DHCP to 172.16.1.33", "i udp 172.16.1.33", 2, None),
-                ("DHCP to 255.255.255.255", "i udp 255.255.255.255", 0, 0),
-                ("five ssh connections", "i tcp 0.0.0.0/0", 5, 300),
-                ("one run of ping", "i icmp 0.0.0.0/0", 1, 84),
-                ("INVALID", "i DROP", 0, 0),
-                ("DISCOVER and REQUEST of vxlan1-2, in the fallback chain", "i sg-fallback", 2, None),
-                ("the forged address", "s DROP", 1, 28),
-                ("the forged DHCP answer", "o DROP udp", 1, None)):
+                ("DHCP to 172.16.1.33", "i RETURN udp 172.16.1.33", 2, None),
+                ("DHCP to 255.255.255.255", "i RETURN udp 255.255.255.255", 0, 0),
+                ("five ssh connections", "i RETURN tcp 0.0.0.0/0", 5, 300),
+                ("one run of ping", "i RETURN icmp 0.0.0.0/0", 1, 84),
+                ("INVALID", "i DROP all 0.0.0.0/0", 0, 0),
+                ("DISCOVER and REQUEST of vxlan1-2, in the fallback chain",
+                 "i sg-fallback all 0.0.0.0/0", 2, None),
+                ("the forged address", "s DROP all 0.0.0.0/0", 1, 28),
+                ("the forged DHCP answer", "o DROP udp 0.0.0.0/0", 1, None)):
             self.check(f"{what}: {added[row][0]} packets, {added[row][1]} bytes",
                        added[row][0] == packets and size in (None, added[row][1]))
 
@@ -473,35 +473,26 @@ class Replay(Story):
                    and not seen.matching(lambda p: bytes(p) in forged))
         self.weft(self.node4, "drops", "port", "vxlan1-1")
 
-    def rows(self):
-        """The rows of vxlan1-1's IPv4 chains, by chain (i, o, s) and what tells them apart."""
-        found = {}
-        for chain in self.node4.rpc("port.chains", name="vxlan1-1")["chains"]:
-            if chain["ethertype"] != "ipv4":
-                continue
-            for row in chain["rows"]:
-                where = row["destination"] if row["protocol"] != "all" else ""
-                key = " ".join(filter(None, (
-                    chain["name"].removeprefix("neutron-linuxbri-")[0],
-                    "" if row["target"] == "RETURN" and row["protocol"] != "all" else row["target"],
-                    row["protocol"] if row["protocol"] != "all" else "",
-                    where if row["target"] == "RETURN" else "")))
-                while key in found:
-                    key += "'"
-                found[key] = {**row, "chain": chain["name"]}
-        return found
+    def chains(self):
+        """vxlan1-1's IPv4 chains: [(name, rows)]"""
+        return [(chain["name"], chain["rows"])
+                for chain in self.node4.rpc("port.chains", name="vxlan1-1")["chains"]
+                if chain["ethertype"] == "ipv4"]
 
     def grown(self, before):
-        """Shows how much each row has counted since `before`: {row: (packets, bytes)}."""
+        """Shows how much each row has counted since `before`: {"CHAIN TARGET PROTOCOL DESTINATION":
+        (packets, bytes)}; of rows that are told apart by their match only, the first."""
         self.say("node4$ weft port show vxlan1-1 chains: the three of IPv4, what this step has added")
-        added, chain = {}, None
-        for key, row in self.rows().items():
-            added[key] = (row["packets"] - before[key]["packets"], row["bytes"] - before[key]["bytes"])
-            if row["chain"] != chain:
-                chain = row["chain"]
-                print(f"     Chain {chain}\n      pkts bytes target      prot source         destination")
-            print(f"     {added[key][0]:5} {added[key][1]:5} {row['target']:11} {row['protocol']:4} "
-                  f"{row['source']:14} {row['destination']:15} {row.get('match', '')}".rstrip())
+        added = {}
+        for (name, rows), (_, earlier) in zip(self.chains(), before):
+            print(f"     Chain {name}\n      pkts bytes target      prot source         destination")
+            for row, was in zip(rows, earlier):
+                packets, size = row["packets"] - was["packets"], row["bytes"] - was["bytes"]
+                print(f"     {packets:5} {size:5} {row['target']:11} {row['protocol']:4} "
+                      f"{row['source']:14} {row['destination']:15} {row.get('match', '')}".rstrip())
+                letter = name.removeprefix("neutron-linuxbri-")[0]
+                added.setdefault(f"{letter} {row['target']} {row['protocol']} {row['destination']}",
+                                 (packets, size))
         return added
 
     def foreign_dhcp(self):
@@ -592,7 +583,7 @@ class Replay(Story):
             left = t["rx"] + t["originated"] + t["copies"]
             right = t["tx"] + t["consumed"] + t["drops"]
             print(f"     {name:6} {t['rx']:7} {t['originated']:10} {t['copies']:7} = {t['tx']:7} "
-                  f"{t['consumed']:8} {t['drops']:6}   {drops}")
+                  f"{t['consumed']:8} {t['drops']:6}   {drops}".rstrip())
             self.check(f"{name}: {left} = {right}", left == right)
         target = {**self.documents["node1"], "workers": self.node1.config["workers"]}
         changes = self.node1.rpc("config.check", config=target)["changes"]

@@ -429,9 +429,6 @@ bool model_network_service(const struct model *model, const char *network, struc
 const struct subnet_config *model_subnet_of(
 	const struct model *model, const char *network, const struct ip_addr *ip);
 
-// The router that has this port as an interface, NULL: none.
-const struct router_config *model_port_router(const struct model *model, const char *port);
-
 // The router whose interface holds the gateway address of the subnet, NULL: it is isolated.
 const char *model_subnet_router(const struct model *model, const struct subnet_config *subnet);
 bool model_subnet_routed(const struct model *model, const struct subnet_config *subnet);

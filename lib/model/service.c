@@ -76,14 +76,6 @@ bool model_network_service(const struct model *model, const char *network, struc
 	return true;
 }
 
-const struct router_config *model_port_router(const struct model *model, const char *port)
-{
-	const struct port_config *config = model_port(model, port);
-
-	return config == NULL || config->router == NULL ? NULL
-							: model_router(model, config->router);
-}
-
 const char *model_subnet_router(const struct model *model, const struct subnet_config *subnet)
 {
 	for (size_t i = 0; i < model->n_routers; i++)

@@ -211,10 +211,11 @@ bool dhcp_write_option(
 
 		at[0] = code;
 		at[1] = (uint8_t)n;
-		if (n != 0)
+		if (n != 0) { // of nothing, `bytes` may be NULL
 			memcpy(at + OPTION_HEADER, bytes, n);
+			bytes += n;
+		}
 		writer->len += OPTION_HEADER + n;
-		bytes += n;
 		value_len -= n;
 	} while (value_len != 0);
 	return true;
@@ -223,17 +224,6 @@ bool dhcp_write_option(
 bool dhcp_write_u8(struct dhcp_writer *writer, uint8_t code, uint8_t value)
 {
 	return dhcp_write_option(writer, code, &value, sizeof(value));
-}
-
-bool dhcp_write_u16(struct dhcp_writer *writer, uint8_t code, uint16_t value)
-{
-	value = htons(value);
-	return dhcp_write_option(writer, code, &value, sizeof(value));
-}
-
-bool dhcp_write_u32(struct dhcp_writer *writer, uint8_t code, uint32_t value)
-{
-	return dhcp_write_address(writer, code, htonl(value));
 }
 
 bool dhcp_write_address(struct dhcp_writer *writer, uint8_t code, uint32_t address)

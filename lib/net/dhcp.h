@@ -110,8 +110,6 @@ size_t dhcp_option_size(size_t len);
 bool dhcp_write_option(
 	struct dhcp_writer *writer, uint8_t code, const void *value, size_t value_len);
 bool dhcp_write_u8(struct dhcp_writer *writer, uint8_t code, uint8_t value);
-bool dhcp_write_u16(struct dhcp_writer *writer, uint8_t code, uint16_t value); // host order
-bool dhcp_write_u32(struct dhcp_writer *writer, uint8_t code, uint32_t value); // host order
 bool dhcp_write_address(struct dhcp_writer *writer, uint8_t code, uint32_t address);
 // Ends and pads the message; returns its length.
 size_t dhcp_write_end(struct dhcp_writer *writer);

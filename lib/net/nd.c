@@ -175,14 +175,6 @@ void nd_build(const struct nd *nd, uint8_t data[ND_LEN])
 	wire->checksum = icmp6_checksum(ip, wire, sizeof(*wire) + sizeof(*option));
 }
 
-struct ip_addr nd_solicited_node(const struct ip_addr *address)
-{
-	struct ip_addr group = {{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}};
-
-	memcpy(group.b + 13, address->b + 13, 3);
-	return group;
-}
-
 struct ip_addr nd_all_nodes(void)
 {
 	return (struct ip_addr){{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};

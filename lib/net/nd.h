@@ -32,7 +32,6 @@ int nd_parse(const void *data, size_t len, struct nd *nd);
 // The packet from the IPv6 header on, with link_address as option (which must not be 0).
 void nd_build(const struct nd *nd, uint8_t data[ND_LEN]);
 
-// ff02::1:ffXX:XXXX of an address, and ff02::1; the MAC of an IPv6 multicast address.
-struct ip_addr nd_solicited_node(const struct ip_addr *address);
+// ff02::1; the MAC of an IPv6 multicast address.
 struct ip_addr nd_all_nodes(void);
 uint64_t nd_multicast_mac(const struct ip_addr *group);

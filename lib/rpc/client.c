@@ -114,11 +114,6 @@ void rpc_close(struct rpc_client *client)
 	free(client);
 }
 
-void rpc_set_timeout(struct rpc_client *client, int timeout_ms)
-{
-	client->timeout_ms = timeout_ms;
-}
-
 static int send_all(struct rpc_client *client, const char *data, size_t len, uint64_t deadline)
 {
 	while (len > 0) {

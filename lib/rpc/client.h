@@ -16,7 +16,6 @@ struct rpc_client;
 // no bound. NULL and errno on failure (ENAMETOOLONG, ENOENT, ECONNREFUSED, EACCES…).
 struct rpc_client *rpc_connect(const char *path, int timeout_ms);
 void rpc_close(struct rpc_client *client);
-void rpc_set_timeout(struct rpc_client *client, int timeout_ms);
 
 // Calls a method. Takes over the reference to params (may be NULL). Returns 0 and the result (new
 // reference); -EREMOTEIO and the error object {"code", "message", "data"} (new reference) when the

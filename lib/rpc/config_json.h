@@ -49,9 +49,9 @@ enum config_op {
 };
 
 // Edits one object of a document in place. `params` is {"name": N, KEY: VALUE…}, without "name" for
-// single kinds; objects inside it are merged in their turn. A network's subnets are deleted with it.
-// Values are not checked here: decode and validate the document afterwards.
-// Returns 0, or -EEXIST, -ENOENT, -EINVAL, -EBUSY after adding a problem; then nothing has changed.
+// single kinds; objects inside it are merged in their turn. A network's subnets are deleted with
+// it. Values are not checked here: decode and validate the document afterwards. Returns 0, or
+// -EEXIST, -ENOENT, -EINVAL, -EBUSY after adding a problem; then nothing has changed.
 int config_document_edit(json_t *document, const struct object_def *def, enum config_op op,
 	const json_t *params, struct problems *problems);
 

@@ -31,7 +31,7 @@ def rules(n):
 def weft_objects(n):
     """What the configuration of weft has besides the port."""
     return {
-        "security-groups": {"bench": {"rules": rules(n)}},
+        "security-groups": {"bench": {"rules": rules(n)}} if n else {},
         "sessions": {"limit": 2 * NEW_FLOWS, "port-quota": 2 * NEW_FLOWS},
     }
 
@@ -41,7 +41,8 @@ def weft_port(device):
         "security-groups": ["bench"]}
 
 
-def _openflow_match(rule):
+def openflow_match(rule):
+    """A rule as the match of a flow."""
     match = [rule["protocol"]]
     if "ports" in rule:
         match.append(f"tp_dst={rule['ports']}")
@@ -71,6 +72,6 @@ def openflow(n, port, other):
         "table=82,priority=10,actions=drop",
         "table=94,priority=1,actions=NORMAL",
     ]
-    flows += [f"table=72,priority=75,ct_state=+new-est,{_openflow_match(rule)},"
+    flows += [f"table=72,priority=75,ct_state=+new-est,{openflow_match(rule)},"
         f"actions=ct(commit,{zone}),resubmit(,94)" for rule in rules(n)]
     return "\n".join(flows) + "\n"

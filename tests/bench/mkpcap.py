@@ -13,6 +13,12 @@ here; IMIX is 7:4:1 of 60, 590 and 1400 bytes. Kinds:
   flow   one instance, which has one MAC and one address, and 1000 hosts: so many UDP flows
   flowx  the flow frames in VXLAN; the first frame is an ARP answer of the remote VTEP
   open   as flow, but all hosts are behind one MAC: of a router
+  route  in VXLAN, between hosts of two networks, to the MACs of the router between them; both
+         directions; the first frame is an ARP answer of the remote VTEP
+  nat    as flow, to the inside MAC of a router; the answers come from the next router outside, to the
+         address that the flows are translated to
+  natx   the nat frames in VXLAN; the first frame is an ARP answer of the remote VTEP
+  natopen  as open, to the inside MAC of a router
 
     mkpcap.py DIRECTORY [--kinds l2,vlan,…] [--macs 1,1000,100000] [--sizes 64,1400,imix]
 """
@@ -27,10 +33,11 @@ from typing import NamedTuple
 
 VID = 100
 VNI = 1
+OTHER_VNI = 2
 VXLAN_PORT = 8472
 MIN_FRAMES = 1024
 FLOW_HOSTS = 1000
-KINDS = ["l2", "vlan", "vxlan", "arp", "flow", "flowx", "open"]
+KINDS = ["l2", "vlan", "vxlan", "arp", "flow", "flowx", "open", "route", "nat", "natx", "natopen"]
 SIZES = {"64": [60], "1400": [1400], "imix": [60, 590, 60, 60, 590, 60, 1400, 60, 590, 60, 590, 60]}
 
 LOCAL_VTEP = "172.31.0.1"
@@ -38,6 +45,11 @@ REMOTE_VTEP = "172.31.0.2"
 # What net_pcap gives its first device; the receiver of the tunnel packets.
 LOCAL_VTEP_MAC = "02:70:63:61:70:00"
 REMOTE_VTEP_MAC = "02:aa:00:00:00:02"
+
+ROUTER_MACS = ["02:bb:00:00:00:00", "02:bb:00:00:00:01"] # on side 0 and on side 1
+UPSTREAM_MAC = "02:cc:00:00:00:01" # the next router
+UPSTREAM_ADDRESS = "172.30.0.1"
+NAT_ADDRESS = "172.30.0.50" # what the flows of one instance have outside
 
 
 class Capture(NamedTuple):
@@ -97,9 +109,11 @@ def _udp_header(source_port, port, payload_len, addresses):
 
 def _ends(i, capture):
     """Numbers of the MACs and of the addresses of both ends of flow i."""
-    if capture.kind == "open":
+    if capture.kind in ("open", "natopen"):
         return [0, 0], [0, i]
-    if capture.kind in ("flow", "flowx"):
+    if capture.kind == "route":
+        return [i % FLOW_HOSTS, i % FLOW_HOSTS], [i % FLOW_HOSTS, i % FLOW_HOSTS]
+    if capture.kind in ("flow", "flowx", "nat", "natx"):
         return [0, i % FLOW_HOSTS], [0, i % FLOW_HOSTS]
     return [i, i], [i, i]
 
@@ -114,62 +128,85 @@ def _host_frame(i, length, capture):
         macs.reverse()
         ips.reverse()
         ports.reverse()
+    if capture.kind.startswith("nat"):
+        macs = [_mac(UPSTREAM_MAC), _mac(ROUTER_MACS[1])] if capture.reverse else \
+            [macs[0], _mac(ROUTER_MACS[0])]
+        ips = [ips[0], _ip(NAT_ADDRESS)] if capture.reverse else ips
+    elif capture.kind == "route":
+        macs = [macs[0], _mac(ROUTER_MACS[capture.reverse])]
     payload_len = length - 14 - 20 - 8
     tag = struct.pack("!HH", 0x8100, VID) if capture.kind == "vlan" else b""
     return b"".join((macs[1], macs[0], tag, b"\x08\x00", _ip_header(ips[0], ips[1], length - 14),
         _udp_header(ports[0], ports[1], payload_len, ips[0] + ips[1]), bytes(payload_len)))
 
 
-def _vxlan_frame(i, inner):
+def _vxlan_frame(i, inner, vni=VNI):
     source_port = 32768 + (i * 2654435761 >> 7) % 28000
     udp_len = 16 + len(inner)
     return b"".join((_mac(LOCAL_VTEP_MAC), _mac(REMOTE_VTEP_MAC), b"\x08\x00",
         _ip_header(_ip(REMOTE_VTEP), _ip(LOCAL_VTEP), 20 + udp_len),
-        struct.pack("!HHHHII", source_port, VXLAN_PORT, udp_len, 0, 0x08000000, VNI << 8), inner))
+        struct.pack("!HHHHII", source_port, VXLAN_PORT, udp_len, 0, 0x08000000, vni << 8), inner))
 
 
-def _arp_frame(operation):
-    return b"".join((b"\xff" * 6, _mac(REMOTE_VTEP_MAC),
-        struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, operation), _mac(REMOTE_VTEP_MAC),
-        _ip(REMOTE_VTEP), _mac(LOCAL_VTEP_MAC), _ip(LOCAL_VTEP), bytes(18)))
+def arp_frame(operation, sender, target, macs):
+    """sender, target: (MAC, address); macs: destination and source of the frame"""
+    return b"".join((_mac(macs[0]), _mac(macs[1]),
+        struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, operation), _mac(sender[0]), _ip(sender[1]),
+        _mac(target[0]), _ip(target[1]), bytes(18)))
+
+
+def _vtep_arp_frame(operation):
+    return arp_frame(operation, (REMOTE_VTEP_MAC, REMOTE_VTEP), (LOCAL_VTEP_MAC, LOCAL_VTEP),
+        ("ff:ff:ff:ff:ff:ff", REMOTE_VTEP_MAC))
 
 
 def n_frames(capture):
     """How many frames a capture of flows has, besides an ARP answer."""
-    if capture.kind == "open":
+    if capture.kind in ("open", "natopen"):
         return capture.macs # no flow twice
     count = max(capture.macs, MIN_FRAMES)
-    return count + -count % len(SIZES[capture.size])
+    count += -count % len(SIZES[capture.size])
+    return 2 * count if capture.kind == "route" else count
 
 
 def frames(capture):
     """The frames of a capture, in order."""
     if capture.kind == "arp":
-        yield _arp_frame(1)
-        yield _arp_frame(2)
+        yield _vtep_arp_frame(1)
+        yield _vtep_arp_frame(2)
         return
     sizes = SIZES[capture.size]
-    count = n_frames(capture)
     order = list(range(capture.macs))
     random.Random(1).shuffle(order)
-    if capture.kind == "flowx":
-        yield _arp_frame(2)
-    for i, length in itertools.islice(zip(itertools.cycle(order), itertools.cycle(sizes)), count):
-        frame = _host_frame(i, length, capture)
-        yield _vxlan_frame(i, frame) if capture.kind in ("vxlan", "flowx") else frame
+    if capture.kind in ("flowx", "natx", "route"):
+        yield _vtep_arp_frame(2)
+    ways = [capture, capture._replace(reverse=True)] if capture.kind == "route" else [capture]
+    pairs = zip(itertools.cycle(order), itertools.cycle(sizes))
+    for i, length in itertools.islice(pairs, n_frames(capture) // len(ways)):
+        for way in ways:
+            frame = _host_frame(i, length, way)
+            if capture.kind in ("vxlan", "flowx", "natx"):
+                frame = _vxlan_frame(i, frame)
+            elif capture.kind == "route":
+                frame = _vxlan_frame(i, frame, OTHER_VNI if way.reverse else VNI)
+            yield frame
+
+
+def write(path, some_frames):
+    """A pcap file, which is whole once it is there."""
+    with open(path + ".new", "wb", 1 << 20) as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for frame in some_frames:
+            out.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+    os.rename(path + ".new", path)
 
 
 def make(directory, capture):
     """Writes a capture unless it is there already; returns its path."""
     path = os.path.join(directory, capture.file_name)
-    if os.path.exists(path):
-        return path
-    os.makedirs(directory, exist_ok=True)
-    with open(path + ".new", "wb", 1 << 20) as out:
-        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for frame in frames(capture):
-            out.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
-    os.rename(path + ".new", path) # a capture that is there is whole
+    if not os.path.exists(path):
+        os.makedirs(directory, exist_ok=True)
+        write(path, frames(capture))
     return path
 
 

@@ -10,6 +10,7 @@ import time
 
 import filters
 import mkpcap
+import routers
 from host import (CONTROL_CPU, MEMORY_MB, WORKER_CPU, BenchError, counted, end_process, measure, run)
 
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -68,8 +69,8 @@ class Ovs:
         self.children.append(child)
         return child
 
-    def _wait(self, condition, what):
-        deadline = time.monotonic() + 30
+    def _wait(self, condition, what, seconds=30):
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline or any(c.poll() is not None for c in self.children):
                 raise BenchError(f"{what} does not start:\n{self._log()}")
@@ -123,8 +124,9 @@ class Ovs:
                 text = text[end:].lstrip()
         return answers
 
-    def underlay(self, devargs, *tunnel_options):
-        """br-phy with the underlay device and our VTEP address, br-int with the tunnel."""
+    def underlay(self, devargs, *tunnel_options, vni=mkpcap.VNI):
+        """br-phy with the underlay device and our VTEP address, br-int with the tunnel; of any VNI
+        for "flow"."""
         self.bridge("br-phy", f"other-config:hwaddr={mkpcap.LOCAL_VTEP_MAC}")
         self.port("br-phy", "underlay", devargs)
         run("ip", "-n", self.namespace, "addr", "add", f"{mkpcap.LOCAL_VTEP}/24", "dev", "br-phy")
@@ -134,7 +136,7 @@ class Ovs:
         self.appctl("tnl/arp/set", "br-phy", mkpcap.REMOTE_VTEP, mkpcap.REMOTE_VTEP_MAC)
         self.vsctl("add-port", "br-int", "tunnel", "--", "set", "Interface", "tunnel", "type=vxlan",
             f"options:remote_ip={mkpcap.REMOTE_VTEP}", f"options:local_ip={mkpcap.LOCAL_VTEP}",
-            f"options:key={mkpcap.VNI}", f"options:dst_port={mkpcap.VXLAN_PORT}", *tunnel_options)
+            f"options:key={vni}", f"options:dst_port={mkpcap.VXLAN_PORT}", *tunnel_options)
 
     def set_up(self, case, capture, n_macs):
         """The bridge of a case, traffic running; returns the name of the port it leaves by."""
@@ -193,7 +195,7 @@ class Ovs:
         for i in range(1 + OPENING_PASSES):
             self.appctl("dpif-netdev/pmd-stats-clear")
             self.filtered_port(capture)
-            self._wait(lambda: self._pmd()[0] >= row.macs, f"the end of {row.macs} frames")
+            self._wait(lambda: self._pmd()[0] >= row.macs, f"the end of {row.macs} frames", 120)
             time.sleep(0.1)
             received, spent = self._pmd()
             self.check_connections(row.macs)
@@ -227,8 +229,10 @@ def replay(row, captures, where, seconds):
     """One row; where = (directory, namespace, hugepages)."""
     ovs = Ovs(*where)
     try:
-        if row.rules:
-            return replay_filtered(ovs, row, captures, seconds)
+        if row.is_two_way or row.opens:
+            return replay_tracked(ovs, row, captures, seconds)
+        if row.is_routed:
+            return replay_route(ovs, row, captures, seconds)
         port = ovs.set_up(row.case, captures["forward"], row.macs)
         time.sleep(8 if row.macs > 10000 else 1.5)
         return measure(ovs.vswitchd.pid, lambda: ovs.sent(port), seconds)
@@ -236,7 +240,16 @@ def replay(row, captures, where, seconds):
         ovs.close()
 
 
-def replay_filtered(ovs, row, captures, seconds):
+def replay_route(ovs, row, captures, seconds):
+    ovs.bridge("br-int")
+    ovs.underlay(f"net_pcap_other,rx_pcap={captures['forward']},infinite_rx=1",
+        f"ofport_request={OTHER_PORT}", vni="flow")
+    ovs.openflow("br-int", routers.openflow_route(row, OTHER_PORT))
+    time.sleep(8 if row.macs > 10000 else 2)
+    return measure(ovs.vswitchd.pid, lambda: ovs.sent("underlay"), seconds)
+
+
+def replay_tracked(ovs, row, captures, seconds):
     other = SINK if row.opens else f"net_pcap_other,rx_pcap={captures['reverse']},infinite_rx=1"
     hosts = [mkpcap.host_mac(1, i) for i in range(row.n_hosts)]
     ovs.bridge("br-int")
@@ -246,12 +259,16 @@ def replay_filtered(ovs, row, captures, seconds):
     else:
         ovs.port("br-int", "other", other, interface=[f"ofport_request={OTHER_PORT}"])
         ovs.learn("br-int", "other", 0, hosts)
-    ovs.openflow("br-int", filters.openflow(row.rules, FILTERED_PORT, OTHER_PORT))
+    if row.is_routed:
+        flows = routers.openflow_nat(row, FILTERED_PORT, OTHER_PORT)
+    else:
+        flows = filters.openflow(row.rules, FILTERED_PORT, OTHER_PORT)
+    ovs.openflow("br-int", flows)
     if row.opens:
         return ovs.measure_opening(row, captures["forward"])
     ovs.filtered_port(f"{captures['forward']},infinite_rx=1")
     ways = ["underlay" if row.is_encap else "other", "filtered"]
     time.sleep(8 if row.macs > 10000 else 2)
     sample = measure(ovs.vswitchd.pid, lambda: sum(ovs.sent(way) for way in ways), seconds)
-    ovs.check_connections(row.macs)
+    ovs.check_connections(row.n_sessions)
     return sample

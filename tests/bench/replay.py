@@ -21,8 +21,11 @@ from host import MEMORY_MB, BenchError
 # case: kinds of captures, forth and back
 CASES = {"l2": ["l2"], "push": ["l2"], "pop": ["vlan"], "encap": ["l2"], "decap": ["vxlan"],
     "filter": ["flow", "flow"], "filter+encap": ["flow", "flowx"],
-    "filter-new": ["open"], "filter+encap-new": ["open"]}
-OPEN_CASES = [case for case in CASES if not case.startswith("filter")]
+    "filter-new": ["open"], "filter+encap-new": ["open"],
+    "route": ["route"], "snat": ["nat", "nat"], "fip": ["nat", "natx"], "snat-new": ["natopen"]}
+FILTERED_CASES = ["filter", "filter+encap", "filter-new", "filter+encap-new", "fip"]
+ROUTED_CASES = ["route", "snat", "fip", "snat-new"]
+OPEN_CASES = [case for case in CASES if case not in FILTERED_CASES + ROUTED_CASES]
 NEEDED_MB = 2 * MEMORY_MB # one system at a time, but others on the machine use hugepages as well
 MACS = [1, 1000, 100000]
 SIZES = ["64", "1400", "imix"]
@@ -30,7 +33,8 @@ SIZES = ["64", "1400", "imix"]
 
 class Row:
     """One line of the table: a case at a number of MACs and a size of frames. Where a port is
-    filtered, flows take the place of MACs, and rules can be told."""
+    filtered or a router is on the way, flows take the place of MACs; where it is filtered, rules can
+    be told."""
 
     def __init__(self, text):
         parts = text.split(":")
@@ -38,9 +42,11 @@ class Row:
         self.case = parts[0].removesuffix("+csum")
         if self.case not in CASES or (checksum and self.case != "encap"):
             raise ValueError(text)
-        is_filtered = self.case.startswith("filter")
+        is_filtered = self.case in FILTERED_CASES
         self.opens = self.case.endswith("-new")
-        self.is_encap = "encap" in self.case
+        self.is_routed = self.case in ROUTED_CASES
+        self.is_encap = "encap" in self.case or self.case == "fip"
+        self.is_two_way = len(CASES[self.case]) > 1
         default = filters.NEW_FLOWS if self.opens else 1000
         self.macs = int(parts[1]) if len(parts) > 1 else default
         self.size = parts[2] if len(parts) > 2 else "64"
@@ -49,7 +55,12 @@ class Row:
                 not 1 <= self.macs <= 1000000 or not 0 <= self.rules <= 1000 or \
                 self.rules < is_filtered:
             raise ValueError(text)
-        self.n_hosts = 1 if self.opens else min(self.macs, mkpcap.FLOW_HOSTS)
+        # on the network at the other side
+        self.n_hosts = min(self.macs, mkpcap.FLOW_HOSTS)
+        if self.opens or self.case in ("snat", "fip"):
+            self.n_hosts = 1 # a router, who has the rest behind it
+        # a port and a router have one each
+        self.n_sessions = self.macs * (2 if self.case == "fip" else 1)
         self.udp_checksum = checksum
         self.name = f"{parts[0]}:{self.macs}:{self.size}" + f":{self.rules}" * is_filtered
         kinds = CASES[self.case]
@@ -62,13 +73,17 @@ class Row:
 FILTER_ROWS = [f"{case}:{flows}:64:10" for flows, case in itertools.product([1000, 100000],
     ["filter", "filter+encap"])] + ["filter-new", "filter-new:1000000:64:1000", "filter+encap-new"]
 
+ROUTER_ROWS = [f"{case}:{flows}" for flows, case in itertools.product([1000, 100000],
+    ["route", "snat", "fip"])] + ["snat-new"]
+
 
 def all_rows():
     rows = [f"{c}:{m}:{s}" for m, s, c in itertools.product(MACS, SIZES, OPEN_CASES)]
-    return rows + [f"encap+csum:1000:{s}" for s in SIZES] + FILTER_ROWS
+    return rows + [f"encap+csum:1000:{s}" for s in SIZES] + FILTER_ROWS + ROUTER_ROWS
 
 
-QUICK_ROWS = [f"{case}:1000:64" for case in OPEN_CASES + ["filter", "filter+encap"]]
+QUICK_ROWS = [f"{case}:1000:64"
+    for case in OPEN_CASES + ["filter", "filter+encap", "route", "snat", "fip"]]
 
 
 class Replay:
@@ -147,7 +162,7 @@ def run(cleanup, args):
         rows = [Row(text) for text in texts]
     except ValueError as error:
         sys.exit(f"bench: no case \"{error}\"; a case is CASE[:MACS[:SIZE]], or "
-            f"CASE[:FLOWS[:SIZE[:RULES]]] of a filtered port, with CASE one of {', '.join(CASES)}, "
+            f"CASE[:FLOWS[:SIZE[:RULES]]] of a filtered port, CASE[:FLOWS[:SIZE]] of a router, with CASE one of {', '.join(CASES)}, "
             f"encap+csum, SIZE one of {', '.join(SIZES)}, at most 1000000 MACs or flows and 1000 rules")
     results = Replay(cleanup, args).run(rows, args.repetitions)
     print(report.table(results))

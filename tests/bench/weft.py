@@ -10,12 +10,15 @@ import time
 
 import filters
 import mkpcap
+import routers
 from host import WORKER_CPU, BenchError, counted, end_process, measure, run
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 SINK = "vdev:net_null_sink,no-rx=1"
 MAX_LOSS = 0.0001
 OPENING_PASSES = 3
+TEACHER_MAC = "02:dd:00:00:00:01"
+NEIGHBOURS_AT_ONCE = 50
 
 
 def binary():
@@ -62,10 +65,7 @@ def document(case, source, sink, n_macs, udp_checksum=False):
         place = {"uplink": "trunk"}
     else:
         doc = base_document([{"type": "vxlan", "id": vni}])
-        doc["tunnel"] = {"uplink": "underlay", "remotes": [mkpcap.REMOTE_VTEP],
-            "port": mkpcap.VXLAN_PORT, "udp-checksum": udp_checksum}
-        underlay = sink if case == "encap" else source
-        doc["uplinks"]["underlay"] = {"device": underlay, "address": f"{mkpcap.LOCAL_VTEP}/24"}
+        add_tunnel(doc, sink if case == "encap" else source, udp_checksum)
         if case == "decap":
             doc["ports"]["out"] = port_out
         else:
@@ -80,22 +80,45 @@ def add_macs(doc, n, place):
         doc["fdb"][f"bench/{mkpcap.host_mac(1, i)}"] = place
 
 
-def filter_document(row, other):
-    """The configuration of a case with a filtered port, but for that port. The device of the other
-    side is `other`."""
+def add_tunnel(doc, device, udp_checksum=False):
+    doc["tunnel"] = {"uplink": "underlay", "remotes": [mkpcap.REMOTE_VTEP],
+        "port": mkpcap.VXLAN_PORT, "udp-checksum": udp_checksum}
+    doc["uplinks"]["underlay"] = {"device": device, "address": f"{mkpcap.LOCAL_VTEP}/24"}
+
+
+def shut_tunnel(doc):
+    """Until a router knows its neighbours: what comes by the tunnel meanwhile would keep the slow
+    path busy. The device must not change, it has the MAC that the capture is for."""
+    doc["tunnel"]["port"] = mkpcap.VXLAN_PORT + 1
+
+
+def open_tunnel(weft):
+    weft.call("tunnel.set", port=mkpcap.VXLAN_PORT)
+
+
+def side_document(row, other):
+    """The configuration of a case with a filtered or translated port, but for that port. The device
+    of the other side is `other`."""
     if row.is_encap:
-        doc = base_document([{"type": "vxlan", "id": mkpcap.VNI}])
-        doc["tunnel"] = {"uplink": "underlay", "remotes": [mkpcap.REMOTE_VTEP],
-            "port": mkpcap.VXLAN_PORT, "udp-checksum": False}
-        doc["uplinks"]["underlay"] = {"device": other, "address": f"{mkpcap.LOCAL_VTEP}/24"}
-        place = {"remote": mkpcap.REMOTE_VTEP}
+        segment, place = {"type": "vxlan", "id": mkpcap.VNI}, {"remote": mkpcap.REMOTE_VTEP}
     else:
-        doc = base_document([{"type": "flat", "uplink": "flat"}])
+        segment, place = {"type": "flat", "uplink": "flat"}, {"uplink": "flat"}
+    doc = base_document([segment])
+    if row.is_routed:
+        doc.update(routers.nat_objects(row, segment, place))
+        doc["uplinks"]["spare"] = {"device": "vdev:net_null_spare,no-rx=1"}
+    else:
+        add_macs(doc, row.n_hosts, place)
+        doc.update(filters.weft_objects(row.rules))
+    if row.is_encap:
+        add_tunnel(doc, other)
+    else:
         doc["uplinks"]["flat"] = {"device": other}
-        place = {"uplink": "flat"}
-    add_macs(doc, row.n_hosts, place)
-    doc.update(filters.weft_objects(row.rules))
     return doc
+
+
+def side_port(row, device):
+    return routers.port(row, device) if row.is_routed else filters.weft_port(device)
 
 
 def way_out(case):
@@ -107,6 +130,7 @@ class Weft:
     """One weftd, started with a document; `prefix` is a command that runs it elsewhere."""
 
     def __init__(self, directory, doc, prefix=()):
+        self.directory = directory
         self.path = f"{directory}/weft.sock"
         self.log = f"{directory}/weft.log"
         config = f"{directory}/weft.json"
@@ -193,6 +217,25 @@ class Weft:
                 raise BenchError(f"weft has learned {self.learned()} MACs of {n_macs}, dropped {self.drops()}")
             time.sleep(0.05)
 
+    def teach(self, network, router, neighbours):
+        """Tells a router, (MAC, address), on a network of its neighbours there. They speak by a port
+        of the moment, some at a time since so many ARP packets in a row of one port are heard; twice,
+        because only the second answer says that a neighbour is reachable."""
+        path = f"{self.directory}/neighbours.pcap"
+        for at in range(0, len(neighbours), NEIGHBOURS_AT_ONCE):
+            some = neighbours[at:at + NEIGHBOURS_AT_ONCE]
+            mkpcap.write(path, [mkpcap.arp_frame(2, neighbour, router, (router[0], TEACHER_MAC))
+                for _ in range(2) for neighbour in some])
+            self.call("port.add", name="teacher", network=network, device=f"pcap:{path}",
+                **{"port-security": False})
+            _wait(lambda: self.attachments()["port teacher"]["rx"] == 2 * len(some),
+                lambda: f"of neighbours: {self.attachments()['port teacher']}")
+            self.call("port.del", name="teacher")
+        known = {(n["address"]) for n in self.call("neighbour.list") if n["state"] == "reachable"}
+        missing = [address for _, address in neighbours if address not in known]
+        if missing:
+            raise BenchError(f"neighbours are not reachable: {missing}; dropped: {self.drops()}")
+
     def close(self):
         self.process.terminate()
         end_process(self.process)
@@ -222,8 +265,10 @@ def replay(row, captures, directory, seconds):
     """One row through weft. Fails when what was measured is not what was meant."""
     if row.opens:
         return replay_opening(row, captures, directory)
-    if row.rules:
-        return replay_filtered(row, captures, directory, seconds)
+    if row.is_two_way:
+        return replay_both_ways(row, captures, directory, seconds)
+    if row.is_routed:
+        return replay_route(row, captures, directory, seconds)
     sink = SINK
     if row.case == "encap":
         # an underlay that reads the remote's ARP packets once, then only sends
@@ -242,34 +287,83 @@ def replay(row, captures, directory, seconds):
         weft.close()
 
 
-def filter_ways(row):
+def side_ways(row):
     """The attachments that packets leave by, forth and back."""
     return [f"vxlan.{mkpcap.VNI}" if row.is_encap else "flat.flat", "port in"]
 
 
-def replay_filtered(row, captures, directory, seconds):
-    """Flows that have been answered, in both directions at once."""
-    doc = filter_document(row, f"pcap:{captures['reverse']},infinite_rx=1")
-    doc["ports"]["in"] = filters.weft_port(f"pcap:{captures['forward']},infinite_rx=1")
-    weft = Weft(directory, doc)
-    ways = filter_ways(row)
+def teach_router(weft, row):
+    for network, mac, address, neighbours in routers.neighbours(row):
+        weft.teach(network, (mac, address), neighbours)
 
+
+def measure_ways(weft, ways, seconds):
+    """What leaves by some attachments."""
     def sent():
         attachments = weft.attachments()
         return sum(attachments[way]["tx"] for way in ways)
 
+    before = weft.drops()
+    sample = measure(weft.process.pid, sent, seconds)
+    drops = grown(before, weft.drops())
+    # the capture's ARP answer comes round too often for the slow path
+    drops.pop("punt_rate", None)
+    check_loss(drops, sample.packets)
+    return sample
+
+
+def replay_route(row, captures, directory, seconds):
+    """Between two networks of one tunnel, in both directions."""
+    doc = base_document([])
+    doc.update(routers.route_objects(row, mkpcap.REMOTE_VTEP))
+    add_tunnel(doc, f"pcap:{captures['forward']},infinite_rx=1")
+    shut_tunnel(doc)
+    weft = Weft(directory, doc)
+    ways = [f"vxlan.{vni}" for vni in routers.VNIS]
     try:
+        teach_router(weft, row)
+        open_tunnel(weft)
+        for way in ways:
+            weft.wait_ready(2 * row.n_hosts, way)
+        time.sleep(0.5)
+        return measure_ways(weft, ways, seconds)
+    finally:
+        weft.close()
+
+
+def shut(row, doc):
+    """Keeps the traffic of snat or fip away while a router gets to know its neighbours. Answers that
+    nobody asked for, which come by a flat uplink, are no burden."""
+    doc["ports"]["in"]["admin-state"] = "down"
+    if row.is_encap:
+        shut_tunnel(doc)
+
+
+def let_in(weft, row):
+    weft.call("port.set", name="in", **{"admin-state": "up"})
+    if row.is_encap:
+        open_tunnel(weft)
+
+
+def replay_both_ways(row, captures, directory, seconds):
+    """Flows that have been answered, in both directions at once."""
+    doc = side_document(row, f"pcap:{captures['reverse']},infinite_rx=1")
+    doc["ports"]["in"] = side_port(row, f"pcap:{captures['forward']},infinite_rx=1")
+    if row.is_routed:
+        doc["floating-ips"] = routers.floating_ips(row)
+        shut(row, doc)
+    weft = Weft(directory, doc)
+    ways = side_ways(row)
+    try:
+        if row.is_routed:
+            teach_router(weft, row)
+            let_in(weft, row)
         for way in ways:
             weft.wait_ready(1 + row.n_hosts, way)
-        weft.wait_sessions(row.macs)
+        weft.wait_sessions(row.n_sessions)
         time.sleep(0.5)
-        before = weft.drops()
-        sample = measure(weft.process.pid, sent, seconds)
-        drops = grown(before, weft.drops())
-        # the capture's ARP answer comes round too often for the slow path
-        drops.pop("punt_rate", None)
-        check_loss(drops, sample.packets)
-        if weft.sessions() != row.macs:
+        sample = measure_ways(weft, ways, seconds)
+        if weft.sessions() != row.n_sessions:
             raise BenchError(f"{weft.sessions()} sessions for {row.macs} flows")
         return sample
     finally:
@@ -279,14 +373,16 @@ def replay_filtered(row, captures, directory, seconds):
 def replay_opening(row, captures, directory):
     """A capture is played once: each of its packets opens a session. The first pass is for memory
     to be there; sessions are forgotten between the passes."""
-    weft = Weft(directory, filter_document(row, f"pcap:{captures['arp']}" if row.is_encap else SINK))
-    leaves = filter_ways(row)[0]
-    port = filters.weft_port(f"pcap:{captures['forward']}")
+    weft = Weft(directory, side_document(row, f"pcap:{captures['arp']}" if row.is_encap else SINK))
+    leaves = side_ways(row)[0]
+    port = side_port(row, f"pcap:{captures['forward']}")
     packets = cycles = 0
     try:
         if row.is_encap:
             weft.wait_resolved()
         for i in range(1 + OPENING_PASSES):
+            if row.is_routed:
+                teach_router(weft, row)
             before, sent = weft.worker(), weft.attachments()[leaves]["tx"]
             weft.call("port.add", name="in", **port)
             weft.wait_packets(before["packets"] + row.macs)

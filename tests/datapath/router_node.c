@@ -52,7 +52,7 @@ void router_node(const struct router_config_text *config)
 		  "'subnets': {'vxlan1': {'network': 'vxlan1', 'cidr': '172.16.1.0/24'},"
 		  "  'vxlan2': {'network': 'vxlan2', 'cidr': '172.16.2.0/24'},"
 		  "  'vlan1001': {'network': 'vlan1001', 'cidr': '172.17.0.0/24'},"
-		  "  'inside': {'network': 'inside', 'cidr': '10.1.0.0/24'}},"
+		  "  'inside': {'network': 'inside', 'cidr': '10.1.0.0/24'} %s},"
 		  "'ports': {'a': {'network': 'vxlan1', 'device': 'fake:a', 'mac': '" MAC_A "',"
 		  "    'addresses': ['" IP_A "']},"
 		  "  'b': {'network': 'vxlan1', 'device': 'fake:b', 'mac': '" MAC_B "',"
@@ -65,6 +65,7 @@ void router_node(const struct router_config_text *config)
 		  "    {'subnet': 'vxlan1', 'mac': '" MAC_R1 "'},"
 		  "    {'subnet': 'vxlan2', 'mac': '" MAC_R2 "'},"
 		  "    {'subnet': 'vlan1001', 'mac': '" MAC_R3 "'}] %s %s} %s} %s}",
+		config->more_subnets != NULL ? config->more_subnets : "",
 		config->more_ports != NULL ? config->more_ports : "", gateway,
 		config->router != NULL ? config->router : "",
 		config->more_routers != NULL ? config->more_routers : "",

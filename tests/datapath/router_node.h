@@ -42,6 +42,7 @@ struct router_config_text {
 	const char *gateway;	// keys added to its gateway; NULL: it has none
 	const char *others;	// objects added to the document
 	const char *more_ports; // added to the ports
+	const char *more_subnets;
 	const char *more_routers;
 };
 

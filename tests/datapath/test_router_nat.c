@@ -13,6 +13,9 @@
 #define ETHERNET_LEN 14
 #define HEAD_LEN     34
 
+#define MAC_D "fa:16:3e:00:00:0d" // a port with a filter
+#define IP_D  "172.16.1.44"
+
 // ---- T1 to T5 ----------------------------------------------------------------------------------
 
 static const struct crossing a_to_far = {
@@ -250,11 +253,11 @@ END_TEST
 #define DATAGRAM_LEN 3900
 #define PIECE_LEN    1400
 
-// A piece of the UDP datagram from X to the floating address.
-static struct frame piece_of(const struct frame *whole, unsigned i)
+// The `i`th piece of a UDP datagram.
+static struct frame piece_of(const struct frame *whole, unsigned i, unsigned piece_len)
 {
-	unsigned payload = whole->len - HEAD_LEN, start = i * PIECE_LEN;
-	unsigned len = RTE_MIN(PIECE_LEN, payload - start);
+	unsigned payload = whole->len - HEAD_LEN, start = i * piece_len;
+	unsigned len = RTE_MIN(piece_len, payload - start);
 	struct frame piece = *whole;
 	bool more = start + len < payload;
 
@@ -274,7 +277,7 @@ static void pieces_go_through(const unsigned order[3])
 
 	plain_router();
 	for (unsigned i = 0; i < 3; i++) {
-		struct frame piece = piece_of(&whole, order[i]);
+		struct frame piece = piece_of(&whole, order[i], PIECE_LEN);
 
 		arrive("ens20", &piece);
 	}
@@ -290,6 +293,68 @@ static void pieces_go_through(const unsigned order[3])
 			got[i].len - HEAD_LEN);
 	}
 }
+
+// D is filtered, takes UDP to port 2 only, and is known to the router; it has sent nothing by it.
+static void node_with_filtered_port(void)
+{
+	router_node(&(struct router_config_text){
+		.more_ports = ", 'd': {'network': 'vxlan1', 'device': 'fake:d', 'mac': '" MAC_D
+			      "', 'addresses': ['" IP_D "'], 'security-groups': ['two']}",
+		.others = ", 'security-groups': {'two': {'rules': [{'direction': 'ingress',"
+			  " 'protocol': 'udp', 'ports': '2'}]}}"});
+	meet("d", &(struct hosts){MAC_D, BROADCAST, IP_D, IP_R1});
+}
+
+// What D gets makes up `len` bytes of the datagram, from its beginning, in order.
+static void pieces_are(const struct frame *whole, unsigned n, unsigned len)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame got = sent("d");
+
+		ck_assert_uint_eq((ntohs(frame_ip(&got)->fragment) & IPV4_OFFSET_MASK) * 8, at);
+		ck_assert_mem_eq(
+			got.bytes + HEAD_LEN, whole->bytes + HEAD_LEN + at, got.len - HEAD_LEN);
+		at += got.len - HEAD_LEN;
+	}
+	expect_none("d");
+	ck_assert_uint_eq(at, len);
+}
+
+START_TEST(item_112_too_large_for_a_filtered_port)
+{
+	struct hosts v_to_d = {MAC_V, MAC_R3, IP_V, IP_D}, at_d = {MAC_R1, MAC_D, IP_V, IP_D};
+	struct frame let_in = frame_udp(&v_to_d, 1, 2, 1472), seen = frame_udp(&at_d, 1, 2, 1472);
+	struct frame refused = frame_udp(&v_to_d, 1, 3, 1472);
+
+	node_with_filtered_port();
+	arrive("v", &let_in);
+	pieces_are(&seen, 2, 1480);
+	arrive("v", &let_in); // now of a session
+	pieces_are(&seen, 2, 1480);
+	arrive("v", &refused);
+	expect_none("d");
+	drops_are("port d", DROP_SG_INGRESS, 2);
+}
+END_TEST
+
+// Pieces of 1480 bytes become two each, or stay whole; those of one datagram share its fate.
+START_TEST(item_112_fragments_too_large_for_a_filtered_port)
+{
+	struct hosts v_to_d = {MAC_V, MAC_R3, IP_V, IP_D}, at_d = {MAC_R1, MAC_D, IP_V, IP_D};
+	struct frame whole = frame_udp(&v_to_d, 1, 2, DATAGRAM_LEN);
+	struct frame seen = frame_udp(&at_d, 1, 2, DATAGRAM_LEN);
+
+	node_with_filtered_port();
+	for (unsigned i = 0; i < 3; i++) {
+		struct frame piece = piece_of(&whole, i, 1480);
+
+		arrive("v", &piece);
+	}
+	pieces_are(&seen, 5, DATAGRAM_LEN + 8);
+}
+END_TEST
 
 START_TEST(item_115_fragments_in_order)
 {
@@ -307,7 +372,8 @@ START_TEST(item_115_without_the_first)
 {
 	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP};
 	struct frame whole = frame_udp(&there, 1, 2, DATAGRAM_LEN);
-	struct frame second = piece_of(&whole, 1), third = piece_of(&whole, 2);
+	struct frame second = piece_of(&whole, 1, PIECE_LEN),
+		     third = piece_of(&whole, 2, PIECE_LEN);
 
 	plain_router();
 	arrive("ens20", &second);
@@ -323,7 +389,8 @@ START_TEST(item_115_overlapping)
 {
 	struct hosts there = {MAC_X, MAC_GW, IP_X, FIP};
 	struct frame whole = frame_udp(&there, 1, 2, DATAGRAM_LEN);
-	struct frame first = piece_of(&whole, 0), second = piece_of(&whole, 1);
+	struct frame first = piece_of(&whole, 0, PIECE_LEN),
+		     second = piece_of(&whole, 1, PIECE_LEN);
 
 	plain_router();
 	frame_set_fragment(&second, IPV4_MF | (PIECE_LEN - 8) / 8);
@@ -365,6 +432,36 @@ START_TEST(sessions_end_with_the_gateway)
 }
 END_TEST
 
+// Nothing but its session lets the answer in to a port whose groups accept nothing.
+START_TEST(item_78_answers_come_back_through_the_router)
+{
+	static const struct crossing d_to_far = {"d", {MAC_D, MAC_R1, IP_D, FAR}, 1000, 2000,
+		"ens20", {MAC_GW, MAC_X, IP_GW, FAR}, 0, 0};
+	static const struct crossing far_to_d = {"ens20", {MAC_X, MAC_GW, FAR, IP_GW}, 2000, 1000,
+		"d", {MAC_R1, MAC_D, FAR, IP_D}, 0, 0};
+	struct hosts to_c = {MAC_D, MAC_R1, IP_D, IP_C}, back = {MAC_R1, MAC_D, IP_R1, IP_D};
+	struct frame expired = frame_udp(&to_c, 1, 2, 20);
+
+	router_node(&(struct router_config_text){
+		.gateway = "",
+		.more_ports = ", 'd': {'network': 'vxlan1', 'device': 'fake:d', 'mac': '" MAC_D
+			      "', 'addresses': ['" IP_D "'], 'security-groups': ['asks']}",
+		.others = ", 'security-groups': {'asks': {'rules': [{'direction': 'egress'}]}}",
+	});
+	meet("d", &(struct hosts){MAC_D, BROADCAST, IP_D, IP_R1});
+	crosses(&d_to_far);
+	crosses(&far_to_d);
+	crosses(&d_to_far);
+	frame_ip(&expired)->ttl = 1;
+	frame_fix_ip(&expired);
+	struct frame error = error_about(&back, ICMP_TIME_EXCEEDED, 0, 0, &expired);
+
+	arrive("d", &expired);
+	expect_error("d", &error);
+	any_drops();
+}
+END_TEST
+
 void router_nat_tests(TCase *tcase)
 {
 	const TTest *const tests[] = {
@@ -383,12 +480,15 @@ void router_nat_tests(TCase *tcase)
 		what_belongs_to_nothing_is_not_let_out,
 		item_113_an_error_from_outside,
 		an_error_that_quotes_too_little,
+		item_112_too_large_for_a_filtered_port,
+		item_112_fragments_too_large_for_a_filtered_port,
 		item_115_fragments_in_order,
 		item_115_fragments_reversed,
 		item_115_without_the_first,
 		item_115_overlapping,
 		item_119_a_floating_address_moves,
 		sessions_end_with_the_gateway,
+		item_78_answers_come_back_through_the_router,
 	};
 
 	add_tests(tcase, tests, ARRAY_SIZE(tests));

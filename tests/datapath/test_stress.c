@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Commits under load, for the thread sanitizer as much as for what it checks itself: real workers
 // poll devices that a generator thread feeds, while this thread, as control, keeps changing ports,
-// rules, networks and remotes and flushes sessions. Flows that no change concerns must arrive whole
-// and in order; nothing may pass by a rule that was revoked before it was sent; the ledger closes.
+// rules, networks, remotes, routes and floating addresses and flushes sessions. Flows that no
+// change concerns must arrive whole and in order, one of them by a router that translates it;
+// nothing may pass by a rule that was revoked or to an address that was taken away before it was
+// sent; the ledger closes.
 //
 // The sanitizer must see every hand-over between threads, but DPDK's libraries are not built with
 // it: packets come from a pool whose operations are in this file, and the build defines
@@ -51,6 +53,19 @@
 #define OUR_IP	 "192.0.2.1"
 #define REMOTE_2 "192.0.2.2"
 #define REMOTE_3 "192.0.2.3"
+
+// A router: I and J are inside, O is outside.
+#define MAC_I	 "fa:16:3e:00:00:05"
+#define MAC_J	 "fa:16:3e:00:00:06"
+#define MAC_O	 "52:54:00:00:00:02"
+#define MAC_IN	 "fa:16:3e:00:00:07"
+#define MAC_GW	 "fa:16:3e:00:00:08"
+#define IP_I	 "10.5.0.10"
+#define IP_J	 "10.5.0.11"
+#define IP_O	 "10.6.0.10"
+#define IP_IN	 "10.5.0.1"
+#define IP_GW	 "10.6.0.2"
+#define FLOATING "10.6.0.50" // of J, now and then
 
 #define PORT_STABLE  7 // of flows that no change concerns
 #define PORT_TOGGLED 9
@@ -139,12 +154,25 @@ enum wire_name {
 	WIRE_TEMP,
 	WIRE_UP,
 	WIRE_UNDERLAY,
+	WIRE_I,
+	WIRE_J,
+	WIRE_OUTSIDE,
 	N_WIRES
 };
 
-static const char *const wire_names[] = {"u1", "u2", "x", "v", "trunk", "temp", "up", "underlay"};
+static const char *const wire_names[] = {
+	"u1", "u2", "x", "v", "trunk", "temp", "up", "underlay", "i", "j", "outside"};
 
-enum flow { FLOW_U1_U2, FLOW_U2_U1, N_STABLE, FLOW_TOGGLED = N_STABLE, FLOW_OTHER };
+enum flow {
+	FLOW_U1_U2,
+	FLOW_U2_U1,
+	FLOW_I_O, // translated
+	N_STABLE,
+	FLOW_TOGGLED = N_STABLE,
+	FLOW_FLOATING,
+	FLOW_PROBE, // shows that the router knows O
+	FLOW_OTHER
+};
 
 // What a frame says of itself, behind its UDP header.
 struct stamp {
@@ -169,9 +197,9 @@ static struct wire wires[N_WIRES];
 
 // Shared by generator, workers and control; atomic.
 static uint32_t n_sent[N_STABLE], n_received[N_STABLE];
-static uint32_t n_disordered, n_stale, n_toggled;
+static uint32_t n_disordered, n_stale, n_toggled, n_floating;
 static uint32_t n_rounds; // of the generator
-static bool revoked, ended;
+static bool revoked, probed, ended;
 
 static bool is_drained(enum wire_name name)
 {
@@ -192,7 +220,13 @@ static uint16_t wire_rx(struct device *device, uint16_t queue, struct rte_mbuf *
 
 // Where the flows go to. A flood brings copies to other devices as well.
 static const enum wire_name goals[] = {
-	[FLOW_U1_U2] = WIRE_U2, [FLOW_U2_U1] = WIRE_U1, [FLOW_TOGGLED] = WIRE_U2};
+	[FLOW_U1_U2] = WIRE_U2,
+	[FLOW_U2_U1] = WIRE_U1,
+	[FLOW_I_O] = WIRE_OUTSIDE,
+	[FLOW_TOGGLED] = WIRE_U2,
+	[FLOW_FLOATING] = WIRE_J,
+	[FLOW_PROBE] = WIRE_OUTSIDE,
+};
 
 static void look_at(const struct wire *wire, const struct rte_mbuf *mbuf)
 {
@@ -210,6 +244,10 @@ static void look_at(const struct wire *wire, const struct rte_mbuf *mbuf)
 			__atomic_fetch_add(&n_disordered, 1, __ATOMIC_RELAXED);
 	} else if (stamp.flow == FLOW_TOGGLED) {
 		__atomic_fetch_add(stamp.revoked ? &n_stale : &n_toggled, 1, __ATOMIC_RELAXED);
+	} else if (stamp.flow == FLOW_FLOATING) {
+		__atomic_fetch_add(stamp.revoked ? &n_stale : &n_floating, 1, __ATOMIC_RELAXED);
+	} else {
+		__atomic_store_n(&probed, true, __ATOMIC_RELAXED);
 	}
 }
 
@@ -265,7 +303,7 @@ struct source {
 	struct frame frames[N_VARIANTS];
 };
 
-static struct source sources[24];
+static struct source sources[40];
 static unsigned n_sources;
 
 static struct source *add_source(enum wire_name wire, enum flow flow)
@@ -324,6 +362,36 @@ static void add_fragments(enum wire_name wire, const struct hosts *hosts)
 	}
 }
 
+// A host answers its router over and over, as if it had been asked.
+static void add_neighbour(enum wire_name wire, const struct hosts *host_to_router)
+{
+	struct frame answer = frame_arp(host_to_router, 2);
+
+	add_same(wire, FLOW_OTHER, &answer);
+}
+
+static void make_routed_sources(void)
+{
+	const struct hosts i_o = {MAC_I, MAC_IN, IP_I, IP_O};
+	const struct hosts j_o = {MAC_J, MAC_IN, IP_J, IP_O};
+	const struct hosts o_gw = {MAC_O, MAC_GW, IP_O, IP_GW};
+	const struct hosts o_floating = {MAC_O, MAC_GW, IP_O, FLOATING};
+	const struct hosts to_route = {MAC_I, MAC_IN, IP_I, "10.7.0.1"};
+
+	add_neighbour(WIRE_I, &(struct hosts){MAC_I, MAC_IN, IP_I, IP_IN});
+	add_neighbour(WIRE_J, &(struct hosts){MAC_J, MAC_IN, IP_J, IP_IN});
+	add_neighbour(WIRE_OUTSIDE, &o_gw);
+	add_udp(WIRE_I, FLOW_I_O, &i_o, PORT_STABLE, true);
+	add_udp(WIRE_I, FLOW_PROBE, &i_o, PORT_TOGGLED, false);
+	add_udp(WIRE_I, FLOW_OTHER, &to_route, PORT_STABLE, true);
+	add_udp(WIRE_J, FLOW_OTHER, &j_o, PORT_STABLE, true);
+	add_udp(WIRE_OUTSIDE, FLOW_FLOATING, &o_floating, PORT_TOGGLED, true);
+	add_udp(WIRE_OUTSIDE, FLOW_OTHER, &o_gw, 1000, true);
+	add_tcp(WIRE_J, &j_o, true);
+	add_tcp(WIRE_OUTSIDE, &o_floating, false);
+	add_fragments(WIRE_OUTSIDE, &o_floating);
+}
+
 static void make_sources(void)
 {
 	const struct hosts u1_u2 = {MAC_U1, MAC_U2, IP_U1, IP_U2};
@@ -360,10 +428,14 @@ static void make_sources(void)
 		add_same(WIRE_UNDERLAY, FLOW_OTHER, &arp);
 		add_same(WIRE_UNDERLAY, FLOW_OTHER, &outer);
 	}
+	make_routed_sources();
 }
 
 static bool may_send(const struct source *source)
 {
+	// Of those that wait for a neighbour some are lost.
+	if (source->flow == FLOW_I_O && !__atomic_load_n(&probed, __ATOMIC_RELAXED))
+		return false;
 	return source->flow >= N_STABLE ||
 	       n_sent[source->flow] - __atomic_load_n(&n_received[source->flow], __ATOMIC_RELAXED) <
 		       IN_FLIGHT;
@@ -429,10 +501,18 @@ static json_t *json_of(const char *text)
 
 static const char base[] =
 	"{'uplinks': {'up': {'device': 'wire:up', 'vlans': '1-100'},"
+	"  'outside': {'device': 'wire:outside'},"
 	"  'underlay': {'device': 'wire:underlay', 'address': '" OUR_IP "/24'}},"
 	" 'tunnel': {'uplink': 'underlay', 'mode': 'headend', 'remotes': ['" REMOTE_2 "']},"
 	" 'networks': {'net': {'segments': [{'type': 'flat', 'uplink': 'up'}]},"
-	"  'vx': {'segments': [{'type': 'vxlan', 'id': 5}]}},"
+	"  'vx': {'segments': [{'type': 'vxlan', 'id': 5}]},"
+	"  'inside': {'segments': [{'type': 'vxlan', 'id': 6}]},"
+	"  'outside': {'segments': [{'type': 'flat', 'uplink': 'outside'}], 'external': true}},"
+	" 'subnets': {'inside': {'network': 'inside', 'cidr': '10.5.0.0/24'},"
+	"  'outside': {'network': 'outside', 'cidr': '10.6.0.0/24'}},"
+	" 'routers': {'router': {'interfaces': [{'subnet': 'inside', 'mac': '" MAC_IN "'}],"
+	"  'gateway': {'network': 'outside', 'address': '" IP_GW "', 'mac': '" MAC_GW "'},"
+	"  'routes': []}},"
 	" 'security-groups': {"
 	"  'stable': {'rules': [{'direction': 'egress'}, {'direction': 'ingress',"
 	"   'protocol': 'udp', 'ports': '7'}, {'direction': 'ingress', 'protocol': 'tcp',"
@@ -446,7 +526,11 @@ static const char base[] =
 	"  'x': {'network': 'net', 'device': 'wire:x', 'mac': '" MAC_X "',"
 	"   'port-security': false},"
 	"  'v': {'network': 'vx', 'device': 'wire:v', 'mac': '" MAC_V "',"
-	"   'port-security': false}}}";
+	"   'port-security': false},"
+	"  'i': {'network': 'inside', 'device': 'wire:i', 'mac': '" MAC_I "',"
+	"   'addresses': ['" IP_I "'], 'security-groups': ['stable']},"
+	"  'j': {'network': 'inside', 'device': 'wire:j', 'mac': '" MAC_J "',"
+	"   'addresses': ['" IP_J "'], 'port-security': false}}}";
 
 // Ports come and go one by one, filtered ones (members of the group of u1 and u2) and open ones.
 static void add_ports(json_t *ports, unsigned change)
@@ -470,6 +554,19 @@ static void add_ports(json_t *ports, unsigned change)
 				" 'mac': 'fa:16:3e:00:02:01', 'port-security': false}"));
 }
 
+// A static route that comes and goes, and the floating address.
+static void add_routes(json_t *document, unsigned change, bool allowed)
+{
+	json_t *router = json_object_get(json_object_get(document, "routers"), "router");
+
+	if (change % 4 < 2)
+		json_array_append_new(json_object_get(router, "routes"),
+			json_of("{'destination': '10.7.0.0/16', 'nexthop': '" IP_J "'}"));
+	if (allowed)
+		json_object_set_new(document, "floating-ips",
+			json_of("{'" FLOATING "': {'network': 'outside', 'port': 'j'}}"));
+}
+
 static json_t *document_of(unsigned change, bool allowed)
 {
 	json_t *document = json_of(base);
@@ -487,6 +584,7 @@ static json_t *document_of(unsigned change, bool allowed)
 		"{'segments': [{'type': 'vlan', 'uplink': 'up', 'id': %u}]}", 10 + change % 2);
 	json_object_set_new(json_object_get(document, "networks"), name, json_of(segment));
 	add_ports(json_object_get(document, "ports"), change);
+	add_routes(document, change, allowed);
 	return document;
 }
 
@@ -530,6 +628,8 @@ static void look_around(unsigned change)
 		{"status.get", "{}"},
 		{"fdb.flush", "{'network': 'net'}"},
 		{"remote.list", "{}"},
+		{"neighbour.list", "{}"},
+		{"route.list", "{'router': 'router'}"},
 	};
 
 	call(calls[change % ARRAY_SIZE(calls)].method, calls[change % ARRAY_SIZE(calls)].params);
@@ -549,7 +649,8 @@ static void wait_for_revoked(void)
 	uint32_t round = __atomic_load_n(&n_rounds, __ATOMIC_ACQUIRE);
 
 	__atomic_store_n(&revoked, false, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&n_rounds, __ATOMIC_ACQUIRE) - round < 3 || !is_drained(WIRE_X))
+	while (__atomic_load_n(&n_rounds, __ATOMIC_ACQUIRE) - round < 3 || !is_drained(WIRE_X) ||
+		!is_drained(WIRE_OUTSIDE))
 		poll_for(POLL_US);
 }
 
@@ -675,14 +776,18 @@ START_TEST(changes_under_load)
 	pthread_join(generator, NULL);
 	for (unsigned us = 0; us < DRAIN_US && !all_polled(); us += POLL_US)
 		poll_for(POLL_US);
-	printf("%u changes; %u + %u packets of untouched flows, %u by a rule that came and went\n",
-		n_changes, n_sent[0], n_sent[1], __atomic_load_n(&n_toggled, __ATOMIC_RELAXED));
+	printf("%u changes; %u + %u + %u packets of untouched flows, %u by a rule and %u to an "
+	       "address that came and went\n",
+		n_changes, n_sent[0], n_sent[1], n_sent[2],
+		__atomic_load_n(&n_toggled, __ATOMIC_RELAXED),
+		__atomic_load_n(&n_floating, __ATOMIC_RELAXED));
 	for (unsigned i = 0; i < N_STABLE; i++) {
 		ck_assert_uint_gt(n_sent[i], 0);
 		ck_assert_uint_eq(__atomic_load_n(&n_received[i], __ATOMIC_RELAXED), n_sent[i]);
 	}
 	ck_assert_uint_eq(__atomic_load_n(&n_disordered, __ATOMIC_RELAXED), 0);
 	ck_assert_uint_gt(__atomic_load_n(&n_toggled, __ATOMIC_RELAXED), 0);
+	ck_assert_uint_gt(__atomic_load_n(&n_floating, __ATOMIC_RELAXED), 0);
 	ck_assert_uint_eq(__atomic_load_n(&n_stale, __ATOMIC_RELAXED), 0);
 	stop();
 }

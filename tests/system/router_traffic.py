@@ -18,6 +18,7 @@ from router_world import Flow, Shot
 
 SHOTS_OF_A_FLOW = 24  # at most: each has an IP identification of its own
 HEAD = 20
+SERVER_PORTS = (513, 520, 543, 587)  # none that the kernel would choose for a client
 
 
 class Traffic:
@@ -74,8 +75,8 @@ class Traffic:
         wrong = {"csum": how.pop("csum", "zero" if self.chance(0.1) else 0)}
         source = how.get("source", host.ip)
         l4 = fp.udp(source, to, ports, self.data() if data is None else data, **wrong)
-        return self.shot(host, to, fp.UDP, l4, how.pop("note", f"UDP {host.ip}:{ports[0]} > {to}:{ports[1]}"),
-                         **how)
+        note = how.pop("note", f"UDP {host.ip}:{ports[0]} > {to}:{ports[1]}")
+        return self.shot(host, to, fp.UDP, l4, note, **how)
 
     def tcp(self, host, to, ports, seq, ack, flags, **how):
         options = how.pop("options", b"\x02\x04\x05\xb4" if flags & SYN else b"")
@@ -85,7 +86,8 @@ class Traffic:
 
     def icmp(self, host, to, kind, code=0, rest=0, data=None, **how):
         l4 = fp.icmp(kind, code, rest, self.data() if data is None else data, csum=how.pop("csum", 0))
-        return self.shot(host, to, fp.ICMP, l4, how.pop("note", f"ICMP {kind}/{code} {host.ip} > {to}"), **how)
+        note = how.pop("note", f"ICMP {kind}/{code} {host.ip} > {to}")
+        return self.shot(host, to, fp.ICMP, l4, note, **how)
 
 
 def with_tos(packet, tos):
@@ -172,7 +174,7 @@ def room(way):
 
 def udp_flow(t):
     """Requests and answers."""
-    way, ports = way_of(t), (t.port(), t.rng.choice((53, 123, 4789, 5000, 33434)))
+    way, ports = way_of(t), (t.port(), t.rng.choice(SERVER_PORTS))
     for _ in range(t.rng.randint(1, 3)):
         arrivals, = yield [t.udp(way.client, way.to, ports)]
         got = came(arrivals)
@@ -211,7 +213,7 @@ def other_flow(t):
 
 def tcp_flow(t):
     """A connection: opened, used, sometimes abused, closed or reset."""
-    way, ports = way_of(t), (t.port(), t.rng.choice((22, 80, 443, 8080)))
+    way, ports = way_of(t), (t.port(), t.rng.choice(SERVER_PORTS))
     seq, other = t.rng.getrandbits(32), t.rng.getrandbits(32)
     arrivals, = yield [t.tcp(way.client, way.to, ports, seq, 0, SYN)]
     got = came(arrivals)
@@ -273,7 +275,7 @@ def error_about(t, host, got):
 
 def expired(t):
     """TTL 1: first packets and later ones."""
-    way, ports = way_of(t), (t.port(), 33434)
+    way, ports = way_of(t), (t.port(), SERVER_PORTS[1])
     how = {"ttl": 1, "provokes": True}
     if t.chance(0.5):
         arrivals, = yield [t.udp(way.client, way.to, ports, ttl=5)]
@@ -395,7 +397,8 @@ def unasked(t):
     elif kind == "echo reply":
         yield [t.icmp(way.client, way.to, rp.ECHO_REPLY, rest=port << 16)]
     else:
-        quote = fp.ip4(way.to, way.client.ip, fp.UDP, fp.udp(way.to, way.client.ip, (53, port), b"never sent"))
+        never_sent = fp.udp(way.to, way.client.ip, (53, port), b"never sent")
+        quote = fp.ip4(way.to, way.client.ip, fp.UDP, never_sent)
         yield [t.icmp(way.client, way.to, 3, 3, 0, quote)]
 
 
@@ -462,9 +465,9 @@ def collision(t):
     kind = t.rng.choice((fp.UDP, fp.TCP, fp.ICMP))
     for host in hosts:
         if kind == fp.UDP:
-            arrivals, = yield [t.udp(host, server.ip, (port, 53), note=f"UDP collision at {port}")]
+            arrivals, = yield [t.udp(host, server.ip, (port, SERVER_PORTS[0]))]
         elif kind == fp.TCP:
-            arrivals, = yield [t.tcp(host, server.ip, (port, 80), 1000, 0, SYN)]
+            arrivals, = yield [t.tcp(host, server.ip, (port, SERVER_PORTS[0]), 1000, 0, SYN)]
         else:
             arrivals, = yield [t.icmp(host, server.ip, rp.ECHO, rest=port << 16)]
         got.append(came(arrivals))

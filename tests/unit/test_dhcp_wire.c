@@ -187,8 +187,8 @@ START_TEST(a_reply_is_written_field_by_field)
 	memset(data, 0xee, sizeof(data));
 	dhcp_write_start(&writer, data, sizeof(data), &fields);
 	ck_assert(dhcp_write_u8(&writer, 53, 5));
-	ck_assert(dhcp_write_u16(&writer, 26, 1450));
-	ck_assert(dhcp_write_u32(&writer, 51, 86400));
+	ck_assert(dhcp_write_option(&writer, 26, "\x05\xaa", 2));
+	ck_assert(dhcp_write_option(&writer, 51, "\x00\x01\x51\x80", 4));
 	ck_assert(dhcp_write_address(&writer, 54, htonl(0xac10010a)));
 	ck_assert(dhcp_write_option(&writer, 80, NULL, 0));
 	ck_assert_uint_eq(dhcp_write_end(&writer), 300);

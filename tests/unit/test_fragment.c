@@ -138,6 +138,61 @@ START_TEST(in_order)
 }
 END_TEST
 
+START_TEST(all_of_a_datagram_come_again)
+{
+	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, NULL);
+	struct fragment end = last(&b);
+
+	passes_first(&a, 7);
+	is_passed(&end, 7);
+	a.again = end.again = true;
+	passes_first(&a, 8);
+	is_passed(&end, 8);
+	ck_assert(!fragment_expires(table, UINT32_MAX - 1)); // complete once more
+}
+END_TEST
+
+START_TEST(some_of_a_datagram_come_again)
+{
+	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, NULL);
+	struct fragment c = piece(1, 20, 30, NULL), end = last(&c);
+
+	passes_first(&a, 7);
+	is_passed(&b, 7);
+	a.again = b.again = true;
+	passes_first(&a, 8);
+	is_passed(&b, 8);
+	is_passed(&end, 8);
+	ck_assert(!fragment_expires(table, UINT32_MAX - 1));
+}
+END_TEST
+
+START_TEST(one_that_comes_again_without_its_first)
+{
+	struct fragment b = piece(1, 10, 20, NULL);
+
+	b.again = true;
+	is_dropped(&b, DROP_FRAG_NO_FIRST);
+	ck_assert(!fragment_expires(table, UINT32_MAX - 1));
+}
+END_TEST
+
+START_TEST(a_first_that_comes_again_while_it_is_judged)
+{
+	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, NULL);
+	uint32_t datagram = is_first(&a);
+
+	a.again = true;
+	struct fragment_answer answer = arrive(&a);
+
+	ck_assert_int_eq(answer.fate, FRAGMENT_JUDGE);
+	ck_assert_uint_eq(answer.datagram, 0); // it is in other hands
+	decide(datagram, 7);
+	takes_none(datagram);
+	is_passed(&b, 7);
+}
+END_TEST
+
 START_TEST(those_that_wait_keep_their_order)
 {
 	struct rte_mbuf mbufs[3] = {{.buf_len = BUFFER_LEN}, {.buf_len = BUFFER_LEN}};
@@ -466,6 +521,10 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		in_order,
+		all_of_a_datagram_come_again,
+		some_of_a_datagram_come_again,
+		one_that_comes_again_without_its_first,
+		a_first_that_comes_again_while_it_is_judged,
 		those_that_wait_keep_their_order,
 		a_verdict_is_waited_for,
 		keys_differ_in_every_member,
