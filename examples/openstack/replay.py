@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 from story import Story, tell  # noqa: E402
 from capture import Capture, Port  # noqa: E402
 from cloud import Guest, arping  # noqa: E402
+from guest import QemuGuest  # noqa: E402
 from netlab import wait_for  # noqa: E402
 from node import Weft  # noqa: E402
 from scapy.all import ARP, BOOTP, DHCP, ICMP, IP, UDP, VXLAN, Ether, bind_layers  # noqa: E402
@@ -38,6 +39,7 @@ PICTURE = """
 """
 NODES = ("node1", "node3", "node4", "node5")
 VXLAN_PORT = 8472
+MACHINES = (("vm-1", "fa:16:3e:00:01:61"), ("vm-2", "fa:16:3e:00:01:62"))
 # What node1 has before the deployment grows.
 AT_FIRST = {"networks": ("provider", "inside"), "subnets": ("provider", "inside"),
             "ports": ("test-1", "test-2"), "routers": (), "floating-ips": ()}
@@ -62,7 +64,7 @@ class Replay(Story):
     """The fifteen steps."""
 
     parts = ("start", "flat", "vlan", "vxlan", "mixed_modes", "isolation", "routing", "gateway",
-             "floating_ip", "dhcp", "security", "foreign_dhcp", "mtu", "restart", "closing")
+             "floating_ip", "dhcp", "security", "foreign_dhcp", "mtu", "restart", "machines", "closing")
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -563,6 +565,41 @@ class Replay(Story):
         self.ping(self.guests["vxlan1-1"], self.guests["vxlan2-1"])
         self.check("outside pings 10.1.0.50", self.outside.ping("10.1.0.50"))
 
+    def machines(self):
+        """Part of step 14: instances that outlive their weftd."""
+        self.say("Two virtual machines by vhost-user, vm-1 on node3 and vm-2 on node5 (both are chosen):")
+        machines = [QemuGuest(self.lab, name, mac) for name, mac in MACHINES]
+        for machine, node, host in zip(machines, ("node3", "node5"), (61, 62)):
+            words = ["port", "add", machine.name, "network", "vxlan1", "mac", machine.mac,
+                     "addresses", f"172.16.1.{host}", "security-groups", "default,ssh-icmp"]
+            self.weft(self.node1, *words)
+            self.weft(self.weftd[node], *words, "device", machine.device)
+            machine.start()
+        one, two = machines
+        for machine, host in ((one, 61), (two, 62)):
+            machine.booted()
+            self.check(f"{machine.name} has booted ({machine.run('uname -sr').strip()}) and has its lease",
+                       machine.dhcp() == f"172.16.1.{host}/24")
+            machine.serve(machine.name, port=22)
+        self.talk(one, two)
+        self.check("vm-2 pings vxlan2-1 by the router", two.ping("172.16.2.19"))
+        self.weftd["node5"].rpc("config.save")
+        self.weftd["node5"].balanced()
+        self.weftd["node5"].kill()
+        self.check("with node5's weftd killed vm-2 is not reached", not one.ping("172.16.1.62", count=1))
+        self.weftd["node5"].start()
+        wait_for(lambda: one.ping("172.16.1.62", count=1), "vm-2 to be back", timeout=20)
+        self.talk(one, two)
+        self.check("vm-2 gets the same lease again", two.dhcp() == "172.16.1.62/24")
+        for machine, node in ((one, "node3"), (two, "node5")):
+            for name in (node, "node1"):
+                self.weftd[name].rpc("port.del", name=machine.name)
+
+    def talk(self, one, two):
+        self.check("vm-1 pings vm-2", one.ping("172.16.1.62"))
+        self.check("TCP from vm-1 to vm-2", one.fetch("172.16.1.62", port=22) == "vm-2")
+        self.check("TCP from vm-2 to vm-1", two.fetch("172.16.1.61", port=22) == "vm-1")
+
     @staticmethod
     def after(ping, when):
         """Times of replies later than `when`."""
@@ -570,7 +607,7 @@ class Replay(Story):
                 if stamp > when]
 
     def closing(self):
-        self.step("Closing table: every packet is accounted for (node1's since its restart)")
+        self.step("Closing table: every packet is accounted for (of node1 and node5 since their restart)")
         rows = []
         for name, node in self.weftd.items():
             node.balanced()
