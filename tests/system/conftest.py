@@ -2,6 +2,7 @@
 """Fixtures of the system tests. They need root; everything happens in network namespaces."""
 
 import os
+import resource
 
 import pytest
 
@@ -20,6 +21,9 @@ def pytest_sessionstart(session):
     if not os.access(os.path.join(netlab.tests_build_dir(), "datapath/weftd"), os.X_OK):
         pytest.exit(f"no weftd in {netlab.tests_build_dir()}: build first, or set WEFT_BUILD",
                     returncode=4)
+    # Hundreds of guests are hundreds of sockets.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     netlab.sweep()
 
 

@@ -82,7 +82,9 @@ class Frontend:
         self.disconnect()
         self.peer, _ = self.listener.accept()
         # What readable means of one that speaks only when it is asked: it was killed as it waited.
-        while select.select([self.peer], [], [], 0)[0]:
+        waiting = select.poll()  # select() knows no more than 1024 descriptors
+        waiting.register(self.peer, select.POLLIN)
+        while waiting.poll(0):
             self.peer.close()
             self.peer, _ = self.listener.accept()
         self.peer.settimeout(10)
