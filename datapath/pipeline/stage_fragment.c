@@ -146,13 +146,7 @@ static void judge(struct worker_ctx *ctx, struct burst *burst, const struct pack
 	uint16_t place = push(ctx, burst, p);
 	struct fragment_verdict *verdict = &ctx->fragments[place];
 
-	*verdict = (struct fragment_verdict){
-		.l4_len = RTE_MIN(ip->l4_len, FRAGMENT_L4_LEN),
-		.protocol = ip->protocol,
-		.reason = FRAGMENT_NO_REASON,
-		.session_reason = DROP_FRAG_NO_FIRST,
-	};
-	memcpy(verdict->l4, ip->l4, verdict->l4_len);
+	*verdict = verdict_of_first(ip);
 	burst->packets[place - 1].fragment = place;
 	go_on(ctx, burst);
 	verdict->later = true;
