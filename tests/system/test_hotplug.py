@@ -146,6 +146,8 @@ def test_static_entries(busy):
         busy.weft.wait_drop("fdb_static_conflict")
         assert busy.weft.fdb("vxlan1", mac)["at"] == f"remote {UNDERLAY}77"
         busy.weft.rpc("fdb.del", name=name)
-        assert busy.weft.fdb("vxlan1", mac) is None
+        # The new device announces itself to IPv6 at times of its own: it may be learned already.
+        learned = busy.weft.fdb("vxlan1", mac)
+        assert learned is None or learned["at"] == f"remote {LINUX}"
         busy.b.run("ping", "-c", "1", "-W", "1", "-I", "v0", "10.0.0.1", check=False)
         busy.weft.wait_fdb("vxlan1", mac, f"remote {LINUX}")
