@@ -218,23 +218,28 @@ class Weft:
             time.sleep(0.05)
 
     def teach(self, network, router, neighbours):
-        """Tells a router, (MAC, address), on a network of its neighbours there. They speak by a port
-        of the moment, some at a time since so many ARP packets in a row of one port are heard; twice,
-        because only the second answer says that a neighbour is reachable."""
+        """Tells a router, (MAC, address), on a network of its neighbours there: some at a time, since
+        so many ARP packets in a row of one port are heard, and again those that were not heard."""
+        deadline = time.monotonic() + 30
+        while neighbours:
+            if time.monotonic() > deadline:
+                raise BenchError(f"neighbours are not reachable: {neighbours}; dropped: {self.drops()}")
+            for at in range(0, len(neighbours), NEIGHBOURS_AT_ONCE):
+                self._speak_for(network, router, neighbours[at:at + NEIGHBOURS_AT_ONCE])
+            known = {n["address"] for n in self.call("neighbour.list") if n["state"] == "reachable"}
+            neighbours = [(mac, address) for mac, address in neighbours if address not in known]
+
+    def _speak_for(self, network, router, neighbours):
+        """They speak by a port of the moment; twice, because only the second answer says that a
+        neighbour is reachable."""
         path = f"{self.directory}/neighbours.pcap"
-        for at in range(0, len(neighbours), NEIGHBOURS_AT_ONCE):
-            some = neighbours[at:at + NEIGHBOURS_AT_ONCE]
-            mkpcap.write(path, [mkpcap.arp_frame(2, neighbour, router, (router[0], TEACHER_MAC))
-                for _ in range(2) for neighbour in some])
-            self.call("port.add", name="teacher", network=network, device=f"pcap:{path}",
-                **{"port-security": False})
-            _wait(lambda: self.attachments()["port teacher"]["rx"] == 2 * len(some),
-                lambda: f"of neighbours: {self.attachments()['port teacher']}")
-            self.call("port.del", name="teacher")
-        known = {(n["address"]) for n in self.call("neighbour.list") if n["state"] == "reachable"}
-        missing = [address for _, address in neighbours if address not in known]
-        if missing:
-            raise BenchError(f"neighbours are not reachable: {missing}; dropped: {self.drops()}")
+        mkpcap.write(path, [mkpcap.arp_frame(2, neighbour, router, (router[0], TEACHER_MAC))
+            for _ in range(2) for neighbour in neighbours])
+        self.call("port.add", name="teacher", network=network, device=f"pcap:{path}",
+            **{"port-security": False})
+        _wait(lambda: self.attachments()["port teacher"]["rx"] == 2 * len(neighbours),
+            lambda: f"of neighbours: {self.attachments()['port teacher']}")
+        self.call("port.del", name="teacher")
 
     def close(self):
         self.process.terminate()
