@@ -23,6 +23,7 @@ struct cut {
 	uint8_t protocol; // PROTOCOL_ANY: any
 	struct ip_prefix own;
 	const struct prefix_list *remotes; // disjoint, sorted by address; NULL: any
+	struct ip_addr source;		   // set: only what can_move() to this source
 };
 
 // Cuts whose own prefixes are of one family and length.
@@ -289,12 +290,43 @@ static bool has_interface(const struct router_config *router, const struct route
 	return false;
 }
 
-static bool floating_stays(const struct floating_ip_config *before,
-	const struct floating_ip_config *after, const struct router_config *router)
+// Whether a floating address of one configuration is the same on a router of the `other`.
+static bool floating_stays(const struct floating_ip_config *floating,
+	const struct floating_ip_config *other, const struct router_config *router)
 {
-	return after != NULL && floating_is_on(after, router) &&
-	       ip_equal(&before->external, &after->external) &&
-	       ip_equal(&before->fixed, &after->fixed);
+	return other != NULL && floating_is_on(other, router) &&
+	       ip_equal(&floating->external, &other->external) &&
+	       ip_equal(&floating->fixed, &other->fixed);
+}
+
+// What an address that has got a floating one began before goes on under that one, so that answers
+// and what comes to the floating address belong together.
+static void cut_floating(struct cuts *cuts, uint16_t zone, const struct floating_ip_config *added)
+{
+	add_cut(cuts, &(struct cut){.zone = zone,
+			      .egress = true,
+			      .protocol = PROTOCOL_ANY,
+			      .own = {added->fixed, 32},
+			      .source = added->external});
+}
+
+static void cut_floatings(struct cuts *cuts, const struct change *change, uint16_t zone,
+	const struct router_config *before, const struct router_config *after)
+{
+	for (size_t i = 0; i < change->old->n_floating_ips; i++) {
+		const struct floating_ip_config *was = &change->old->floating_ips[i];
+
+		if (floating_is_on(was, before) &&
+			!floating_stays(was, model_floating_ip(change->new, was->name), after))
+			cut_address(cuts, zone, &was->external, 32);
+	}
+	for (size_t i = 0; i < change->new->n_floating_ips; i++) {
+		const struct floating_ip_config *is = &change->new->floating_ips[i];
+
+		if (floating_is_on(is, after) &&
+			!floating_stays(is, model_floating_ip(change->old, is->name), before))
+			cut_floating(cuts, zone, is);
+	}
 }
 
 static void cut_router(struct cuts *cuts, const struct change *change,
@@ -315,14 +347,7 @@ static void cut_router(struct cuts *cuts, const struct change *change,
 		if (!has_interface(after, interface))
 			cut_address(cuts, zone, &cidr->addr, cidr->len);
 	}
-	for (size_t i = 0; i < change->old->n_floating_ips; i++) {
-		const struct floating_ip_config *floating = &change->old->floating_ips[i];
-
-		if (floating_is_on(floating, before) &&
-			!floating_stays(
-				floating, model_floating_ip(change->new, floating->name), after))
-			cut_address(cuts, zone, &floating->external, 32);
-	}
+	cut_floatings(cuts, change, zone, before, after);
 }
 
 struct cuts *cuts_find(
@@ -409,6 +434,16 @@ static size_t first_at(
 	return low;
 }
 
+// Whether a router's session leaves with another source than it should, and can do without that. A
+// TCP connection can not: it keeps its translation until it ends.
+static bool can_move(const struct session_info *session, const struct ip_addr *source)
+{
+	const struct ip_addr *is =
+		session->translated ? &session->reply_destination : &session->source;
+
+	return !ip_equal(is, source) && !(session->flags & SESSION_ASSURED);
+}
+
 // Whether a cut of the range has this side of the session, the originator's or the other, as own.
 static bool is_cut(const struct cuts *cuts, const struct cut_range *range,
 	const struct session_info *session, bool originator)
@@ -427,7 +462,8 @@ static bool is_cut(const struct cuts *cuts, const struct cut_range *range,
 			return false;
 		if ((cut->both_ways || cut->egress == originator) &&
 			(cut->protocol == PROTOCOL_ANY || cut->protocol == session->protocol) &&
-			is_remote(cut->remotes, remote))
+			is_remote(cut->remotes, remote) &&
+			(!ip_is_set(&cut->source) || can_move(session, &cut->source)))
 			return true;
 	}
 	return false;

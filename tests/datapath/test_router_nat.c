@@ -421,6 +421,109 @@ START_TEST(item_119_a_floating_address_moves)
 }
 END_TEST
 
+static const struct crossing a_by_gateway = {
+	"a", {MAC_A, MAC_R1, IP_A, FAR}, 1000, 2000, "ens20", {MAC_GW, MAC_X, IP_GW, FAR}, 0, 0};
+static const struct crossing a_untranslated = {
+	"a", {MAC_A, MAC_R1, IP_A, FAR}, 1000, 2000, "ens20", {MAC_GW, MAC_X, IP_A, FAR}, 0, 0};
+
+static const struct crossing c_to_x = {
+	"c", {MAC_C, MAC_R2, IP_C, IP_X}, 1000, 2000, "ens20", {MAC_GW, MAC_X, IP_GW, IP_X}, 0, 0};
+static const struct crossing x_to_c = {
+	"ens20", {MAC_X, MAC_GW, IP_X, IP_GW}, 2000, 1000, "c", {MAC_R2, MAC_C, IP_X, IP_C}, 0, 0};
+
+static void give_floating_address(void)
+{
+	call("floating-ip.add", "{'name': '" FIP "', 'network': 'inside', 'port': 'a'}");
+}
+
+// Announcements of an address that was added are over.
+static void wait_for_announcements(void)
+{
+	pass_time(10);
+	forget_sent("ens20");
+	meet_all();
+	any_drops();
+}
+
+START_TEST(flows_go_on_by_a_new_floating_address)
+{
+	router_node(&(struct router_config_text){.gateway = ""});
+	crosses(&a_by_gateway);
+	crosses(&c_to_x);
+	give_floating_address();
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 1); // that of C
+	wait_for_announcements();
+	crosses(&far_to_a); // with the ports of the flow that there was
+	crosses(&a_to_far);
+	crosses(&x_to_c);
+}
+END_TEST
+
+START_TEST(flows_without_snat_go_on_by_a_new_floating_address)
+{
+	router_node(&(struct router_config_text){.gateway = ", 'enable-snat': false"});
+	crosses(&a_untranslated);
+	give_floating_address();
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 0);
+	wait_for_announcements();
+	crosses(&a_to_far);
+	crosses(&far_to_a);
+}
+END_TEST
+
+// A segment of a connection between A and what is far away, which knows A as `known`.
+static void segment_crosses(bool outward, const char *known, uint16_t port)
+{
+	struct hosts out = {MAC_A, MAC_R1, IP_A, FAR}, out_seen = {MAC_GW, MAC_X, known, FAR};
+	struct hosts in = {MAC_X, MAC_GW, FAR, known}, in_seen = {MAC_R1, MAC_A, FAR, IP_A};
+	struct frame frame =
+		outward ? frame_tcp(&out, port, 80, 100) : frame_tcp(&in, 80, port, 100);
+	struct frame seen =
+		outward ? frame_tcp(&out_seen, port, 80, 100) : frame_tcp(&in_seen, 80, port, 100);
+
+	frame_ip(&seen)->ttl--;
+	frame_fix_ip(&seen);
+	arrive(outward ? "a" : "ens20", &frame);
+	expect(outward ? "ens20" : "a", &seen);
+}
+
+START_TEST(connections_keep_their_address)
+{
+	router_node(&(struct router_config_text){.gateway = ""});
+	segment_crosses(true, IP_GW, 1000);
+	segment_crosses(false, IP_GW, 1000);
+	segment_crosses(true, IP_GW, 1000);
+	give_floating_address();
+	wait_for_announcements();
+	segment_crosses(true, IP_GW, 1000);
+	segment_crosses(false, IP_GW, 1000);
+	segment_crosses(true, FIP, 1001);
+	segment_crosses(false, FIP, 1001);
+}
+END_TEST
+
+START_TEST(sessions_end_with_a_floating_address)
+{
+	plain_router();
+	crosses(&x_to_a);
+	crosses(&a_to_far);
+	crosses(&c_to_far);
+	segment_crosses(true, FIP, 1000);
+	segment_crosses(false, FIP, 1000);
+	call("floating-ip.del", "{'name': '" FIP "'}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 1); // that of C
+	crosses(&far_to_c);
+	struct hosts to_nobody = {MAC_X, MAC_GW, IP_X, FIP};
+	struct frame frame = frame_udp(&to_nobody, 3000, 22, 20);
+
+	arrive("ens20", &frame);
+	expect_none("a");
+	forget_sent("ens20"); // it is the address of some neighbour now
+	segment_crosses(true, IP_GW, 1000);
+	any_drops();
+}
+END_TEST
+
 START_TEST(sessions_end_with_the_gateway)
 {
 	plain_router();
@@ -487,6 +590,10 @@ void router_nat_tests(TCase *tcase)
 		item_115_without_the_first,
 		item_115_overlapping,
 		item_119_a_floating_address_moves,
+		flows_go_on_by_a_new_floating_address,
+		flows_without_snat_go_on_by_a_new_floating_address,
+		connections_keep_their_address,
+		sessions_end_with_a_floating_address,
 		sessions_end_with_the_gateway,
 		item_78_answers_come_back_through_the_router,
 	};
