@@ -535,6 +535,43 @@ START_TEST(sessions_end_with_the_gateway)
 }
 END_TEST
 
+START_TEST(without_its_gateway_a_router_leads_nowhere)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, FAR},
+		     to_dead = {MAC_C, MAC_R2, IP_C, "10.1.0.77"};
+	struct frame frame = frame_udp(&outward, 1000, 2000, 100);
+	struct frame waits = frame_udp(&to_dead, 1, 2, 20);
+	struct frame request = frame_arp(&(struct hosts){MAC_X, BROADCAST, IP_X, IP_GW}, 1);
+	struct frame error = error_about(
+		&(struct hosts){MAC_R2, MAC_C, IP_R2, IP_C}, ICMP_UNREACHABLE, 0, 0, &frame);
+
+	router_node(&(struct router_config_text){.gateway = ""});
+	crosses(&c_to_far);
+	arrive("c", &waits);
+	forget_sent("ens20");
+	call("router.set", "{'name': 'vxlan1and2', 'gateway': null}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 0);
+	drops_are("port c", DROP_PORT_DOWN, 1); // what waited for a neighbour there
+	arrive("c", &frame);
+	expect_error("c", &error);
+	drops_are("port c", DROP_RTR_NO_ROUTE, 1);
+	crosses(&(struct crossing){
+		"a", {MAC_A, MAC_R1, IP_A, IP_C}, 1, 2, "c", {MAC_R2, MAC_C, IP_A, IP_C}, 0, 0});
+	// Out there nobody has its address or its MAC any more.
+	arrive("ens20", &request);
+	frame = frame_udp(&far_to_c.hosts, 2000, 1000, 100);
+	arrive("ens20", &frame);
+	expect_none("ens20");
+	expect_none("c");
+	drops_are("inside.flat", DROP_NO_FLOOD_TARGET, 2);
+	call("router.set", "{'name': 'vxlan1and2', 'gateway': {'network': 'inside', 'address':"
+			   " '" IP_GW "', 'mac': '" MAC_GW "'}}");
+	wait_for_announcements();
+	crosses(&c_to_far);
+	crosses(&far_to_c);
+}
+END_TEST
+
 // Nothing but its session lets the answer in to a port whose groups accept nothing.
 START_TEST(item_78_answers_come_back_through_the_router)
 {
@@ -595,6 +632,7 @@ void router_nat_tests(TCase *tcase)
 		connections_keep_their_address,
 		sessions_end_with_a_floating_address,
 		sessions_end_with_the_gateway,
+		without_its_gateway_a_router_leads_nowhere,
 		item_78_answers_come_back_through_the_router,
 	};
 

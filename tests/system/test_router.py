@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Routing, SNAT and floating IPs with real programs and the kernel's own network stacks."""
 
+import errno
 import json
 import re
 import socket
@@ -281,6 +282,37 @@ def test_floating_ip_moves(cloud):
     outside.wait(is_told, "announcements", n=2 * ROUNDS, timeout=ROUNDS * ROUND_S + 5)
     time.sleep(ROUND_S + 0.5)  # what would be a fourth round
     assert len(outside.matching(is_told)) == 2 * ROUNDS, "one series"
+
+
+def test_gateway_goes(cloud):
+    """Hosts hear at once that there is no way out any more, and their connections have ended; when there
+    is one again, so can they."""
+    for ns in (cloud.c, cloud.far):
+        Server(ns)
+    old = Client(cloud.c, FAR, timeout=2)
+    assert old.says_again()
+    status, _, err = cloud.node1.cli_status("router", "set", "r", "gateway", "default")
+    assert status != 0 and "E_RTR_GW_IN_USE" in err and FLOATING in err, err
+    assert old.says_again()
+    cloud.node1.cli("floating-ip", "del", FLOATING)
+    cloud.node1.cli("router", "set", "r", "gateway", "default")
+    assert cloud.node1.cli_json("session", "show", "address", FAR) == []
+    text = cloud.c.run("ping", "-n", "-c", "1", "-W", "2", FAR, check=False)
+    assert "From 172.16.2.1 icmp_seq=1 Destination Net Unreachable" in text
+    with pytest.raises(OSError) as failure:
+        Client(cloud.c, FAR)
+    assert failure.value.errno == errno.ENETUNREACH
+    with pytest.raises(OSError):
+        assert not old.says_again()
+        raise ConnectionResetError("nothing comes back")
+    cloud.x.forget_neighbours()
+    assert cloud.x.unreachable(GATEWAY)
+    assert cloud.node1.refused("floating-ip.add", name=FLOATING, network="inside",
+                               port="a").symbol == "E_FIP_UNREACHABLE"
+    assert Client(cloud.a, cloud.c.address).says_again(), "between networks all is as it was"
+    cloud.node1.rpc("router.set", name="r", gateway=ROUTER["gateway"])
+    assert cloud.c.ping(FAR)
+    assert Client(cloud.c, FAR).says_again()
 
 
 # ---- floods --------------------------------------------------------------------------------------
