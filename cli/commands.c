@@ -103,6 +103,7 @@ const struct command commands[] = {
 	{"session", NULL, "connections that the filters of ports and routers track", session_verbs,
 		2},
 	{"sessions", "sessions", NULL, single_verbs, ARRAY_SIZE(single_verbs)},
+	{"metrics", "metrics", NULL, single_verbs, ARRAY_SIZE(single_verbs)},
 	{"config", NULL, "the whole configuration as one JSON document", config_verbs, 5},
 	{"stats", NULL, "packets and bytes of each attachment", &stats_verb, 1},
 	{"drops", NULL, "dropped packets, by reason and place", &drops_verb, 1},

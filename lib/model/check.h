@@ -53,6 +53,7 @@ __attribute__((format(printf, 4, 5))) void check_report(
 // The JSON path as a text of the check's arena.
 #define PATH(check, ...) arena_printf((check)->arena, __VA_ARGS__)
 
+void check_metrics(struct check *check);
 void check_networks(struct check *check);
 void check_subnets(struct check *check);
 void check_ports(struct check *check);

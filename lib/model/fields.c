@@ -309,6 +309,15 @@ static const struct field sessions_fields[] = {
 	TIMEOUT(other, "other", "600", "all other protocols"),
 };
 
+static const struct field metrics_fields[] = {
+	FIELD(metrics_config, listen, "listen", FIELD_STRING, E_VALUE, .flags = FIELD_GENERATED,
+		.default_text = "nowhere",
+		.expects = "a loopback address with a port, such as \"127.0.0.1:9469\" or "
+			   "\"[::1]:9469\", or a UNIX socket such as "
+			   "\"unix:/run/weft/metrics.sock\"",
+		.help = "where the page /metrics is served, by HTTP"),
+};
+
 static const struct field fdb_fields[] = {
 	FIELD(fdb_config, remote, "remote", FIELD_IP, E_VALUE,
 		.help = "endpoint the MAC is behind"),
@@ -423,6 +432,18 @@ static const struct object_def sessions_def = {
 	.help = "the table of connections that filtered ports track: bounds and time-outs",
 };
 
+static const struct object_def metrics_def = {
+	.kind = "metrics",
+	.key = "metrics",
+	.single = true,
+	.size = sizeof(struct metrics_config),
+	.fields = metrics_fields,
+	.n_fields = ARRAY_SIZE(metrics_fields),
+	.model_offset = offsetof(struct model, metrics),
+	.present_offset = -1,
+	.help = "counters for monitoring systems, in the OpenMetrics format",
+};
+
 static const struct object_def fdb_def = {
 	.kind = "fdb",
 	.key = "fdb",
@@ -450,6 +471,7 @@ const struct object_def *const object_defs[] = {
 	&floating_ip_def,
 	&fdb_def,
 	&sessions_def,
+	&metrics_def,
 	NULL,
 };
 

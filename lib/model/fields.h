@@ -98,7 +98,7 @@ struct object_def {
 };
 
 // All kinds in the order in which they are shown and written: workers, uplink, tunnel, network,
-// subnet, security-group, port, router, floating-ip, fdb, sessions. Ended by NULL.
+// subnet, security-group, port, router, floating-ip, fdb, sessions, metrics. Ended by NULL.
 extern const struct object_def *const object_defs[];
 
 const struct object_def *object_def_by_kind(const char *kind);

@@ -20,6 +20,7 @@ struct model *model_new(void)
 	object_init(object_def_by_kind("workers"), &model->workers, arena);
 	object_init(object_def_by_kind("tunnel"), &model->tunnel, arena);
 	object_init(object_def_by_kind("sessions"), &model->sessions, arena);
+	object_init(object_def_by_kind("metrics"), &model->metrics, arena);
 	return model;
 }
 

@@ -316,6 +316,10 @@ struct sessions_config {
 	uint32_t other;
 };
 
+struct metrics_config {
+	const char *listen; // metrics_endpoint_parse(); NULL: metrics are not served
+};
+
 // A static FDB entry; its name is "NETWORK/MAC". Exactly one target is set.
 struct fdb_config {
 	const char *name;
@@ -391,6 +395,7 @@ struct model {
 	struct floating_ip_config *floating_ips;
 	size_t n_floating_ips;
 	struct sessions_config sessions;
+	struct metrics_config metrics;
 };
 
 struct model *model_new(void); // empty, defaults filled in
@@ -459,6 +464,17 @@ bool device_is_shared(const char *device);
 // The local VTEP address: the tunnel's own or its uplink's. Unset when there is neither: on a
 // shared uplink the kernel may have it.
 struct ip_addr model_tunnel_address(const struct model *model);
+
+// Where metrics are served.
+struct metrics_endpoint {
+	const char *path; // of a UNIX socket, inside the text that was parsed; NULL: TCP
+	struct ip_addr address;
+	uint16_t port;
+};
+
+// "127.0.0.1:9469", "[::1]:9469" or "unix:/run/weft/metrics.sock". Returns NULL, or what is wrong,
+// as the end of a sentence that begins with the text.
+const char *metrics_endpoint_parse(const char *text, struct metrics_endpoint *endpoint);
 
 // Gives a rule the one form it has in a completed model.
 void security_rule_complete(struct security_rule *rule);

@@ -226,6 +226,7 @@ void model_validate(const struct model *model, const struct model *old, struct p
 	check_workers(&check);
 	check_uplinks(&check);
 	check_tunnel(&check);
+	check_metrics(&check);
 	check_networks(&check);
 	check_subnets(&check);
 	check_ports(&check);

@@ -148,6 +148,10 @@ static const struct {
 	{"port show chains", "port.list {\"name\": \"chains\"}"},
 	{"network set n arp-probes drop",
 		"network.set {\"arp-probes\": \"drop\", \"name\": \"n\"}"},
+	// metrics
+	{"metrics show", "metrics.list {}"},
+	{"metrics set listen 127.0.0.1:9469", "metrics.set {\"listen\": \"127.0.0.1:9469\"}"},
+	{"metrics set listen default", "metrics.set {\"listen\": null}"},
 	// sessions
 	{"sessions show", "sessions.list {}"},
 	{"sessions set udp 120 limit 262144 tcp-established default",
@@ -223,7 +227,8 @@ static const struct {
 	{"prot show", "weft: there is no object 'prot'; did you mean 'port'?\n"},
 	{"xyzzy", "weft: there is no object 'xyzzy'; there are: workers, uplink, tunnel, remote, "
 		  "network, subnet, security-group, port, router, floating-ip, fdb, lease, "
-		  "route, neighbour, service, session, sessions, config, stats, drops, audit, "
+		  "route, neighbour, service, session, sessions, metrics, config, stats, drops, "
+		  "audit, "
 		  "status, batch, complete, help\n"},
 	{"st", "weft: 'st' is short for more than one object: stats, status\n"},
 	{"-j network", "weft: '-j' is no object; options stand first: weft [-j] [-s SOCKET] "

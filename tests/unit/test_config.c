@@ -467,7 +467,8 @@ static const char *const all_keys =
 	" 'sessions': {'limit': 1, 'port-quota': 2, 'tcp-syn-sent': 3, 'tcp-syn-received': 4,"
 	"   'tcp-established': 5, 'tcp-fin-wait': 6, 'tcp-close-wait': 7, 'tcp-last-ack': 8,"
 	"   'tcp-time-wait': 9, 'tcp-close': 11, 'tcp-unacknowledged': 12, 'udp': 13,"
-	"   'udp-stream': 14, 'icmp': 15, 'other': 16}}";
+	"   'udp-stream': 14, 'icmp': 15, 'other': 16},"
+	" 'metrics': {'listen': '[::1]:9469'}}";
 
 static void expect_all_keys(const struct object_def *def, const json_t *object)
 {

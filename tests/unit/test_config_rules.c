@@ -78,6 +78,9 @@ static const struct rule rules[] = {
 	{E_REFERENCE, "ports.vxlan1-1.network", "{'ports': {'vxlan1-1': {'network': 'vxlan9'}}}"},
 
 	// the node
+	{E_VALUE, "metrics.listen", "{'metrics': {'listen': '192.0.2.1:9469'}}"},
+	{E_VALUE, "metrics.listen", "{'metrics': {'listen': 'unix:metrics.sock'}}"},
+	{E_VALUE, "metrics.listen", "{'metrics': {'listen': ''}}"},
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': '1-'}}"},
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': '3-1'}}"},
 	{E_CFG_CORES, "workers.cores", "{'workers': {'cores': '0-32'}}"},
