@@ -41,7 +41,11 @@ void punt_with(struct worker_ctx *ctx, struct packet *p, enum punt_class class,
 	if (rte_ring_sp_enqueue_elem(ctx->rings->punts, &punt, sizeof(punt)) != 0) {
 		attachment_counters(ctx, p->care)->consumed--;
 		drop(ctx, p, DROP_PUNT_FULL);
+		return;
 	}
+	// Those that follow a first fragment wait for it, unless another router has passed them on.
+	if (class == PUNT_UNRESOLVED && ctx->snapshot->attachments[p->in].kind != ATTACHMENT_ROUTER)
+		ctx->fragments[p->fragment].waits = true;
 }
 
 void punt(struct worker_ctx *ctx, struct packet *p, enum punt_class class)

@@ -8,8 +8,8 @@
 // ends there: its way is gone to the end before anything after it goes, so that the verdict is
 // complete, with what waited right behind it.
 //
-// Fragments that a router has sent to wait for a neighbour come here again: the verdict about the
-// first was that it waits.
+// What a router has sent to wait for a neighbour comes here again. If that is a first fragment,
+// those behind it wait here until then.
 //
 // Drops: frag_no_first, frag_tiny, frag_overlap, frag_timeout, frag_full, ip4_malformed,
 // ip6_malformed; of what waited: port_down.
@@ -141,17 +141,19 @@ static void push_later(struct worker_ctx *ctx, struct burst *burst, const struct
 }
 
 static void judge(struct worker_ctx *ctx, struct burst *burst, const struct packet *p,
-	const struct inet *ip, uint32_t datagram)
+	const struct inet *ip, const struct fragment_answer *answer)
 {
 	uint16_t place = push(ctx, burst, p);
 	struct fragment_verdict *verdict = &ctx->fragments[place];
 
-	*verdict = verdict_of_first(ip);
+	*verdict = answer->verdict.waits ? answer->verdict : verdict_of_first(ip);
+	verdict->later = false;
+	verdict->waits = false;
 	burst->packets[place - 1].fragment = place;
 	go_on(ctx, burst);
 	verdict->later = true;
-	if (datagram != 0)
-		fragment_decide(ctx->tables->fragments, datagram, verdict);
+	if (answer->datagram != 0)
+		fragment_decide(ctx->tables->fragments, answer->datagram, verdict);
 }
 
 // ---- what waited ------------------------------------------------------------------------------
@@ -191,8 +193,7 @@ static bool restore(struct worker_ctx *ctx, struct packet *p, const struct fragm
 	return true;
 }
 
-// `out`: the router that they come to, if they come there again.
-static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagram, uint16_t out)
+static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagram)
 {
 	struct fragment_verdict verdict;
 	struct fragment_held held;
@@ -201,7 +202,6 @@ static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagr
 	while (fragment_take(ctx->tables->fragments, datagram, &held, &verdict)) {
 		bool is_there = restore(ctx, &p, &held);
 
-		p.out = out;
 		if (verdict.reason != FRAGMENT_NO_REASON)
 			drop(ctx, &p, verdict.reason);
 		else if (!is_there)
@@ -209,6 +209,16 @@ static void release(struct worker_ctx *ctx, struct burst *burst, uint32_t datagr
 		else
 			push_later(ctx, burst, &p, &verdict);
 	}
+}
+
+// Behind a first fragment that has come to a router again: what waited for it goes its way from the
+// beginning. What control sends lies in its burst already.
+static void release_behind(struct worker_ctx *ctx, uint32_t datagram, uint16_t in)
+{
+	pipeline_forward(ctx, &ctx->burst);
+	ctx->map = &ctx->snapshot->maps[ctx->snapshot->attachments[in].device];
+	release(ctx, &ctx->burst, datagram);
+	pipeline_switch(ctx, &ctx->burst);
 }
 
 void fragments_expire(struct worker_ctx *ctx)
@@ -219,7 +229,7 @@ void fragments_expire(struct worker_ctx *ctx)
 		uint32_t datagram = fragment_expire(table, ctx->now_s);
 
 		if (datagram != 0)
-			release(ctx, &ctx->burst, datagram, 0); // all of them die
+			release(ctx, &ctx->burst, datagram); // all of them die
 	}
 }
 
@@ -251,7 +261,7 @@ static void take_fragment(struct worker_ctx *ctx, struct burst *burst, const str
 	answer = fragment_arrive(ctx->tables->fragments, &f, ctx->now_s);
 	switch (answer.fate) {
 	case FRAGMENT_JUDGE:
-		judge(ctx, burst, p, &ip, answer.datagram);
+		judge(ctx, burst, p, &ip, &answer);
 		break;
 	case FRAGMENT_PASS:
 		push_later(ctx, burst, p, &answer.verdict);
@@ -263,8 +273,12 @@ static void take_fragment(struct worker_ctx *ctx, struct burst *burst, const str
 		drop(ctx, p, answer.verdict.reason);
 		break;
 	}
-	if (answer.datagram != 0)
-		release(ctx, burst, answer.datagram, p->out);
+	if (answer.datagram == 0)
+		return;
+	if (f.again)
+		release_behind(ctx, answer.datagram, p->in);
+	else
+		release(ctx, burst, answer.datagram);
 }
 
 // `burst` is filled anew, and sent on whenever it must be.

@@ -9,7 +9,7 @@
 // out what waits; it stays where it is until that worker is done.
 //
 // Fragments may come again, in their order: the first is judged once more, and those behind it get
-// the new verdict.
+// the new verdict. When the verdict is that the first waits, its datagram is WAITING again.
 
 #include "tables/fragment.h"
 
@@ -50,6 +50,7 @@ struct datagram {
 	uint16_t end; // of the last fragment; 0: not seen yet
 	uint8_t state;
 	bool busy;
+	bool came_again; // the first, while it was judged
 	uint8_t n_ranges;
 	struct range ranges[FRAGMENT_RANGES]; // ascending, with holes between them
 };
@@ -318,6 +319,8 @@ static struct fragment_answer join(
 	if (f->start == 0) {
 		answer.fate = FRAGMENT_JUDGE;
 		answer.datagram = d->busy ? 0 : id_of(table, d);
+		answer.verdict = d->verdict;
+		d->came_again = d->busy;
 		d->busy = true;
 	} else if (d->state == DECIDED) {
 		answer.fate = FRAGMENT_PASS;
@@ -370,7 +373,7 @@ void fragment_decide(
 
 	byte_lock(&table->lock);
 	if (d->state != DEAD) {
-		d->state = DECIDED;
+		d->state = verdict->waits && !d->came_again ? WAITING : DECIDED;
 		d->verdict = *verdict;
 	}
 	byte_unlock(&table->lock);
@@ -382,7 +385,7 @@ bool fragment_take(struct fragment_table *table, uint32_t datagram, struct fragm
 	struct datagram *d = &table->datagrams[datagram];
 
 	byte_lock(&table->lock);
-	bool any = d->n_held != 0;
+	bool any = d->n_held != 0 && d->state != WAITING;
 
 	if (any) {
 		*held = unhold(table, d);

@@ -55,6 +55,7 @@ struct fragment_verdict {
 	uint8_t session_reason; // those that need a session die of it; FRAGMENT_NO_REASON: there is
 				// one
 	bool later;		// of a packet: it is not the first one itself
+	bool waits;		// for a next hop: the first comes again
 };
 
 // A fragment that waits, as much of it as does not lie in its frame.
@@ -89,7 +90,7 @@ struct fragment_answer {
 	enum fragment_fate fate;
 	uint32_t datagram; // fragment_take() what waits for it, until there is none; 0: not yours
 			   // (a first one that comes again while another worker has it)
-	struct fragment_verdict verdict;
+	struct fragment_verdict verdict; // JUDGE: what is known of a first one that comes again
 };
 
 struct fragment_table;
@@ -100,7 +101,8 @@ void fragment_table_free(struct fragment_table *table); // and what waits
 
 struct fragment_answer fragment_arrive(
 	struct fragment_table *table, const struct fragment *fragment, uint32_t now_s);
-// The first fragment was judged, or judged again.
+// The first fragment was judged, or judged again. If it waits, those that follow are held until it
+// has come again.
 void fragment_decide(
 	struct fragment_table *table, uint32_t datagram, const struct fragment_verdict *verdict);
 // Takes out the next fragment that waits, in the order they came, and what is to become of it.

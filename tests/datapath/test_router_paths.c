@@ -195,10 +195,10 @@ END_TEST
 #define MAC_W "fa:16:3e:00:00:57"
 #define IP_W  "172.16.1.57" // has not spoken yet
 
-// A piece of a UDP datagram.
-static struct frame piece_of(const struct hosts *hosts, unsigned i)
+// A piece of a UDP datagram between ports 1 and 2, from one of them.
+static struct frame piece_from(const struct hosts *hosts, uint16_t port, unsigned i)
 {
-	struct frame whole = frame_udp(hosts, 1, 2, DATAGRAM_LEN), piece = whole;
+	struct frame whole = frame_udp(hosts, port, 3 - port, DATAGRAM_LEN), piece = whole;
 	unsigned payload = whole.len - HEAD_LEN, start = i * PIECE_LEN;
 	unsigned len = RTE_MIN(PIECE_LEN, payload - start);
 
@@ -210,29 +210,38 @@ static struct frame piece_of(const struct hosts *hosts, unsigned i)
 	return piece;
 }
 
-// The router asks for whom a floating address stands for, when `n_waiting` pieces of a datagram
-// from X have come; the others follow the answer.
-static void pieces_wait(unsigned n_waiting)
+static struct frame piece_of(const struct hosts *hosts, unsigned i)
 {
-	static const struct hosts there = {MAC_X, MAC_GW, IP_X, FIP};
-	static const struct hosts seen = {MAC_R1, MAC_W, IP_X, IP_W};
+	return piece_from(hosts, 1, i);
+}
+
+static const struct hosts to_floating = {MAC_X, MAC_GW, IP_X, FIP};
+
+static void piece_comes(unsigned i)
+{
+	struct frame piece = piece_of(&to_floating, i);
+
+	arrive("ens20", &piece);
+}
+
+// The router has sent nothing to whom a floating address stands for but the question who that is.
+static void is_asked(void)
+{
 	struct frame request = frame_arp(&(struct hosts){MAC_R1, BROADCAST, IP_R1, IP_W}, 1);
-	struct frame reply = frame_arp(&(struct hosts){MAC_W, MAC_R1, IP_W, IP_R1}, 2);
 
-	forget_sent("w");
-	for (unsigned i = 0; i < n_waiting; i++) {
-		struct frame piece = piece_of(&there, i);
-
-		arrive("ens20", &piece);
-	}
 	expect("w", &request);
 	expect_none("w");
-	arrive("w", &reply);
-	for (unsigned i = n_waiting; i < N_PIECES; i++) {
-		struct frame piece = piece_of(&there, i);
+}
 
-		arrive("ens20", &piece);
-	}
+static struct frame answer(void)
+{
+	return frame_arp(&(struct hosts){MAC_W, MAC_R1, IP_W, IP_R1}, 2);
+}
+
+static void all_pieces_came(void)
+{
+	static const struct hosts seen = {MAC_R1, MAC_W, IP_X, IP_W};
+
 	for (unsigned i = 0; i < N_PIECES; i++) {
 		struct frame piece = piece_of(&seen, i), at_host = hop(&piece, MAC_R1, MAC_W);
 
@@ -240,6 +249,40 @@ static void pieces_wait(unsigned n_waiting)
 	}
 	expect_none("w");
 	any_drops(); // requests have nowhere to go in the tunnel
+}
+
+// The answer comes when `n_waiting` pieces of a datagram from X have come; the others follow it.
+static void pieces_wait(unsigned n_waiting)
+{
+	struct frame reply = answer();
+
+	forget_sent("w");
+	for (unsigned i = 0; i < n_waiting; i++)
+		piece_comes(i);
+	is_asked();
+	arrive("w", &reply);
+	for (unsigned i = n_waiting; i < N_PIECES; i++)
+		piece_comes(i);
+	all_pieces_came();
+}
+
+// The same, but the next piece comes before the worker has got back those that waited.
+static void a_piece_overtakes(unsigned n_waiting)
+{
+	struct frame reply = answer(), next = piece_of(&to_floating, n_waiting);
+
+	forget_sent("w");
+	for (unsigned i = 0; i < n_waiting; i++)
+		piece_comes(i);
+	is_asked();
+	arrive_unpolled("w", &reply);
+	control_poll(sw.control, clock_now_ns());
+	arrive_unpolled("ens20", &next);
+	expect_none("w");
+	run();
+	for (unsigned i = n_waiting + 1; i < N_PIECES; i++)
+		piece_comes(i);
+	all_pieces_came();
 }
 
 #define PORT_W                                                                                     \
@@ -280,6 +323,88 @@ START_TEST(item_115_some_fragments_for_a_filtered_port_wait)
 {
 	waiting_node(true);
 	pieces_wait(1);
+}
+END_TEST
+
+START_TEST(item_115_a_fragment_overtakes_its_first)
+{
+	waiting_node(false);
+	a_piece_overtakes(1);
+}
+END_TEST
+
+START_TEST(item_115_a_fragment_overtakes_those_that_wait)
+{
+	waiting_node(false);
+	a_piece_overtakes(2);
+}
+END_TEST
+
+START_TEST(item_115_a_fragment_for_a_filtered_port_overtakes_its_first)
+{
+	waiting_node(true);
+	a_piece_overtakes(1);
+}
+END_TEST
+
+static const struct hosts from_w = {MAC_W, MAC_R1, IP_W, IP_X};
+
+// W may send nothing but answers. It has to answer X, whom the router must ask for once more.
+static void node_that_answers_x(void)
+{
+	struct frame frame = frame_udp(&from_w, 2, 1, 20);
+
+	waiting_node(true);
+	pieces_wait(1);
+	arrive("w", &frame);
+	pass_time(10); // X does not say that it is still there
+	forget_sent("ens20");
+}
+
+static void x_is_asked_and_answers(void)
+{
+	struct frame request = frame_arp(&(struct hosts){MAC_GW, BROADCAST, IP_GW, IP_X}, 1);
+	struct frame is_x = frame_arp(&(struct hosts){MAC_X, MAC_GW, IP_X, IP_GW}, 2);
+
+	request = frame_padded(&request);
+	expect("ens20", &request);
+	expect_none("ens20");
+	arrive("ens20", &is_x);
+}
+
+START_TEST(item_115_fragments_of_a_filtered_port_wait)
+{
+	static const struct hosts seen = {MAC_GW, MAC_X, FIP, IP_X};
+
+	node_that_answers_x();
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		struct frame piece = piece_from(&from_w, 2, i);
+
+		if (i == 2)
+			x_is_asked_and_answers();
+		arrive("w", &piece);
+	}
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		struct frame piece = piece_from(&seen, 2, i), at_x = hop(&piece, MAC_GW, MAC_X);
+
+		expect("ens20", &at_x);
+	}
+	expect_none("ens20");
+}
+END_TEST
+
+START_TEST(item_115_fragments_that_wait_are_checked_like_others)
+{
+	struct frame first = piece_from(&from_w, 2, 0), second = piece_from(&from_w, 2, 1);
+
+	node_that_answers_x();
+	ether_addr_set(second.bytes + 6, mac_of(MAC_A));
+	arrive("w", &first);
+	arrive("w", &second);
+	x_is_asked_and_answers();
+	ck_assert_uint_eq(n_sent("ens20"), 1);
+	forget_sent("ens20");
+	drops_are("port w", DROP_SPOOF_MAC, 1);
 }
 END_TEST
 
@@ -349,6 +474,11 @@ void router_path_tests(TCase *tcase)
 		item_115_some_fragments_wait_for_a_neighbour,
 		item_115_fragments_for_a_filtered_port_wait,
 		item_115_some_fragments_for_a_filtered_port_wait,
+		item_115_fragments_of_a_filtered_port_wait,
+		item_115_fragments_that_wait_are_checked_like_others,
+		item_115_a_fragment_overtakes_its_first,
+		item_115_a_fragment_overtakes_those_that_wait,
+		item_115_a_fragment_for_a_filtered_port_overtakes_its_first,
 		item_117_errors_are_limited_for_all_interfaces_of_a_router,
 		item_117_a_flood_of_errors_slows_nobody_down,
 	};

@@ -177,6 +177,57 @@ START_TEST(one_that_comes_again_without_its_first)
 }
 END_TEST
 
+static void waits(uint32_t datagram, uint8_t track)
+{
+	fragment_decide(table, datagram,
+		&(struct fragment_verdict){
+			.track = track, .reason = FRAGMENT_NO_REASON, .waits = true});
+}
+
+START_TEST(a_first_that_waits_for_a_next_hop)
+{
+	struct rte_mbuf late = {.buf_len = BUFFER_LEN}, later = {.buf_len = BUFFER_LEN};
+	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, &late);
+	struct fragment c = piece(1, 20, 30, &later), end = last(&c);
+	uint32_t datagram;
+
+	is_held(&b);
+	datagram = is_first(&a);
+	waits(datagram, 5);
+	takes_none(datagram);
+	is_held(&end);
+	a.again = true;
+	struct fragment_answer answer = arrive(&a);
+
+	ck_assert_int_eq(answer.fate, FRAGMENT_JUDGE);
+	ck_assert_uint_eq(answer.datagram, datagram);
+	ck_assert(answer.verdict.waits);
+	ck_assert_uint_eq(answer.verdict.track, 5);
+	decide(datagram, 6);
+	takes(datagram, &late, FRAGMENT_NO_REASON);
+	takes(datagram, &later, FRAGMENT_NO_REASON);
+	takes_none(datagram);
+	// It was complete.
+	a.again = false;
+	passes_first(&a, 7);
+}
+END_TEST
+
+START_TEST(a_first_that_waits_has_come_again_meanwhile)
+{
+	struct rte_mbuf late = {.buf_len = BUFFER_LEN};
+	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, &late), again = a;
+	uint32_t datagram = is_first(&a);
+
+	again.again = true;
+	ck_assert_uint_eq(arrive(&again).datagram, 0);
+	is_held(&b);
+	waits(datagram, 5);
+	takes(datagram, &late, FRAGMENT_NO_REASON);
+	takes_none(datagram);
+}
+END_TEST
+
 START_TEST(a_first_that_comes_again_while_it_is_judged)
 {
 	struct fragment a = piece(1, 0, 10, NULL), b = piece(1, 10, 20, NULL);
@@ -253,7 +304,8 @@ START_TEST(keys_differ_in_every_member)
 		first.start = 0;
 		first.end = 80;
 		datagram = is_first(&first);
-		takes(datagram, &mbufs[i], 0);
+		decide(datagram, 7);
+		takes(datagram, &mbufs[i], FRAGMENT_NO_REASON);
 		takes_none(datagram);
 	}
 }
@@ -388,7 +440,8 @@ START_TEST(first_never_comes)
 	ck_assert(!fragment_expires(table, UINT32_MAX - 1));
 	is_held(&c);
 	datagram = is_first(&a);
-	takes(datagram, &mbuf, 0);
+	decide(datagram, 7);
+	takes(datagram, &mbuf, FRAGMENT_NO_REASON);
 	takes_none(datagram);
 }
 END_TEST
@@ -414,7 +467,8 @@ START_TEST(a_datagram_lives_so_long)
 	ck_assert_uint_eq(fragment_expire(table, now_s), 0);
 	passes_first(&other, 7);
 	datagram = is_first(&a);
-	takes(datagram, &mbuf, 0);
+	decide(datagram, 7);
+	takes(datagram, &mbuf, FRAGMENT_NO_REASON);
 	takes_none(datagram);
 }
 END_TEST
@@ -524,6 +578,8 @@ int main(void)
 		all_of_a_datagram_come_again,
 		some_of_a_datagram_come_again,
 		one_that_comes_again_without_its_first,
+		a_first_that_waits_for_a_next_hop,
+		a_first_that_waits_has_come_again_meanwhile,
 		a_first_that_comes_again_while_it_is_judged,
 		those_that_wait_keep_their_order,
 		a_verdict_is_waited_for,
