@@ -241,16 +241,13 @@ int commit_flush(struct control *control, const char *network, struct problems *
 	return rc;
 }
 
-void commit_again(struct control *control)
+int commit_again(struct control *control, struct problems *problems)
 {
-	struct problems problems = PROBLEMS_INIT;
+	int rc = prepare(control, control->model, NULL, problems);
 
-	if (prepare(control, control->model, NULL, &problems) == 0)
+	if (rc == 0)
 		publish(control, control->model);
-	else
-		log_error("the configuration can not be put in force again error=\"%s\"",
-			problems.n > 0 ? problems.list[0].text : "");
-	problems_free(&problems);
+	return rc;
 }
 
 void commit_empty(struct control *control)

@@ -52,6 +52,7 @@ struct control *control_new(struct tables *tables)
 	control->attachments = ids_new(MAX_ATTACHMENTS, ID_HOLD_NS);
 	control->routers = ids_new(MAX_ROUTERS, ID_HOLD_NS);
 	control->rows = rows_new(tables);
+	presence_begin(control);
 	commit_empty(control);
 	return control;
 }
@@ -64,8 +65,11 @@ void control_free(struct control *control)
 	control->tables->snapshot = NULL;
 	rcu_barrier(control->tables->rcu);
 	slowpath_free(control->slowpath);
-	for (unsigned i = 0; i < MAX_DEVICES; i++)
+	presence_end(control);
+	for (unsigned i = 0; i < MAX_DEVICES; i++) {
 		device_close(control->slots[i].device);
+		free(control->slots[i].problem);
+	}
 	ids_free(control->devices);
 	ids_free(control->networks);
 	ids_free(control->domains);
@@ -214,6 +218,7 @@ bool control_poll(struct control *control, uint64_t now_ns)
 	struct rcu *rcu = control->tables->rcu;
 	bool again = slowpath_poll(control->slowpath, now_ns);
 
+	presence_poll(control, now_ns);
 	underlay_follow(control);
 	rcu_poll(rcu);
 	devices_poll(control, now_ns);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static bool device_release(uint16_t id, void *arg)
 
 	log_info("device closed device=%s", slot->device->text);
 	device_close(slot->device);
+	free(slot->problem);
 	*slot = (struct device_slot){0};
 	return true;
 }
@@ -72,13 +74,15 @@ static int close_predecessors(const struct opening *opening, const char *text)
 	return 0;
 }
 
-// The device in force that is the same thing as `text` and goes in this very transaction.
+// The device in force that is the same thing as `text` and goes in this very transaction; not one
+// that has lost its interface to the new one.
 static const char *open_otherwise(const struct opening *opening, const char *text)
 {
 	const struct ids *ids = opening->control->devices;
 
 	for (uint16_t id = 1; id <= ids_highest(ids); id++) {
 		if (ids_live(ids, id) && !ids_kept(ids, id) &&
+			!opening->control->slots[id].reopen &&
 			same_device(opening, ids_name(ids, id), text))
 			return ids_name(ids, id);
 	}
@@ -150,10 +154,20 @@ struct wants {
 	bool is_private[MAX_DEVICES];
 };
 
+// The id of a device; a new one for what is to be opened again.
+static uint16_t take_id(struct control *control, const char *text)
+{
+	struct ids *ids = control->devices;
+
+	if (ids_taken(ids, text) == 0 && control->slots[ids_find(ids, text)].reopen)
+		return ids_renew(ids, text);
+	return ids_take(ids, text);
+}
+
 static void want(struct control *control, struct wants *wants, const char *text, uint16_t mtu,
 	const char *path)
 {
-	uint16_t id = ids_take(control->devices, text);
+	uint16_t id = take_id(control, text);
 
 	// Id 0 collects what found no id.
 	if (wants->path[id] == NULL)

@@ -28,6 +28,9 @@ struct device_slot {
 	unsigned first_worker; // polls queue 0, the next one queue 1, …; fixed for the device's
 			       // life, so that no two workers ever poll one queue, not even while
 			       // they hold different snapshots
+	bool gone;	       // its interface
+	bool reopen;	       // in this transaction
+	char *problem;	       // why it is not opened again, NULL: nothing is in the way
 };
 
 // A static FDB entry as it stands in the table.
@@ -56,6 +59,10 @@ struct control {
 	struct ids *attachments; // by the names of docs/rpc.md
 	struct ids *routers;	 // by name
 	struct device_slot slots[MAX_DEVICES];
+
+	int link_events;      // socket, -1: none
+	uint64_t presence_ns; // when control looked after its devices
+	uint64_t reopen_ns;   // when it tried to open one again
 
 	struct ip_prefix underlay_prefix; // of the local VTEP address; unset: there is no tunnel
 	struct kernel_link underlay_link; // where the kernel has it; index 0: it is ours alone
@@ -152,6 +159,16 @@ void devices_undo(struct control *control);
 // Closes devices that left the configuration and that no worker uses any more.
 void devices_poll(struct control *control, uint64_t now_ns);
 
+// ---- presence.c --------------------------------------------------------------------------------
+
+// Begins, ends to hear of interfaces that come and go.
+void presence_begin(struct control *control);
+void presence_end(struct control *control);
+// Looks after the interfaces of devices: takes those up again that were away.
+void presence_poll(struct control *control, uint64_t now_ns);
+// Adds to an object how the interface of a device does; nothing for a device without one.
+void presence_details(const struct device_slot *slot, json_t *object);
+
 // ---- compile.c ---------------------------------------------------------------------------------
 
 // A snapshot of the model. All ids are taken, all devices open, all remotes known.
@@ -205,7 +222,7 @@ struct model *commit_check(
 // Gives one network (NULL: all) a new FDB domain: everything learned there is forgotten.
 int commit_flush(struct control *control, const char *network, struct problems *problems);
 // The same model again, when something that it does not say has changed.
-void commit_again(struct control *control);
+int commit_again(struct control *control, struct problems *problems);
 // Publishes the snapshot of a node without configuration, so that workers always have one.
 void commit_empty(struct control *control);
 

@@ -83,6 +83,7 @@ static json_t *uplink_state(const struct control *control, const void *object)
 	json_t *state = json_pack(
 		"{s:o, s:o}", "link", link_state(control, id), "mac", mac_text(device->mac));
 
+	presence_details(&control->slots[id], state);
 	share_details(device, state);
 	return state;
 }

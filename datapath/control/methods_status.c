@@ -42,6 +42,7 @@ static json_t *device(const struct device_slot *slot)
 		"rx-queues", d->n_rxq, "tx-queues", d->n_txq, "rx-missed",
 		(json_int_t)stats.rx_missed, "rx-errors", (json_int_t)stats.rx_errors, "rx-nombuf",
 		(json_int_t)stats.rx_nombuf, "tx-errors", (json_int_t)stats.tx_errors);
+	presence_details(slot, json);
 	share_details(d, json);
 	return json;
 }

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -21,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/socket_file.h"
 #include "rpc/framing.h"
 
 #define LOG_MODULE "server"
@@ -28,7 +27,6 @@
 #define MAX_CLIENTS    256
 #define LINES_PER_TURN 16
 #define MAX_UNSENT     (4 * 1024 * 1024) // answers that wait before no more requests are read
-#define SOCKET_MODE    0660
 
 struct client {
 	LIST_ENTRY(client) entries;
@@ -48,9 +46,7 @@ struct server {
 	struct event *timer;
 	unsigned n_clients;
 	LIST_HEAD(, client) clients;
-	struct sockaddr_un address;
-	dev_t device; // of the socket file that is ours
-	ino_t inode;
+	struct socket_file file;
 };
 
 // ---- clients -----------------------------------------------------------------------------------
@@ -246,74 +242,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	event_add(server->timer, &next);
 }
 
-// ---- the socket file ---------------------------------------------------------------------------
-
-// Makes the directories above `path`.
-static int make_parents(const char *path)
-{
-	char *copy = strdup(path);
-	int rc = copy == NULL ? -ENOMEM : 0;
-
-	for (char *p = copy; rc == 0 && (p = strchr(p + 1, '/')) != NULL;) {
-		*p = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			rc = -errno;
-		*p = '/';
-	}
-	free(copy);
-	return rc;
-}
-
-// Removes a socket file that nobody answers on.
-static int replace_stale(const struct sockaddr_un *address)
-{
-	struct stat file;
-	int fd, rc;
-
-	if (lstat(address->sun_path, &file) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(file.st_mode))
-		return -ENOTSOCK;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-	close(fd);
-	// A full backlog (EAGAIN) is somebody alive too.
-	if (rc != -ECONNREFUSED)
-		return rc == 0 || rc == -EAGAIN ? -EADDRINUSE : rc;
-	return unlink(address->sun_path) < 0 ? -errno : 0;
-}
-
-// A listening socket at the address, or -errno.
-static int open_socket(struct server *server)
-{
-	const char *path = server->address.sun_path;
-	struct stat file;
-	mode_t mask;
-	int fd, rc;
-
-	rc = make_parents(path);
-	if (rc == 0)
-		rc = replace_stale(&server->address);
-	if (rc < 0)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	// By the mask and not by chmod(): nobody else may connect in between.
-	mask = umask(0777 & ~SOCKET_MODE);
-	rc = bind(fd, (const struct sockaddr *)&server->address, sizeof(server->address));
-	umask(mask);
-	if (rc < 0 || listen(fd, SOMAXCONN) < 0 || lstat(path, &file) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	server->device = file.st_dev;
-	server->inode = file.st_ino;
-	return fd;
-}
+// ---- start and end -----------------------------------------------------------------------------
 
 static const char *socket_error(int rc)
 {
@@ -324,12 +253,10 @@ static const char *socket_error(int rc)
 	return strerror(-rc);
 }
 
-// ---- start and end -----------------------------------------------------------------------------
-
-static int start(struct server *server)
+static int start(struct server *server, const char *path)
 {
 	struct timeval now = {0};
-	int fd = open_socket(server);
+	int fd = socket_file_listen(&server->file, path);
 
 	if (fd < 0)
 		return fd;
@@ -356,13 +283,7 @@ struct server *server_new(struct control *control, struct event_base *base, cons
 		server->control = control;
 		server->base = base;
 		LIST_INIT(&server->clients);
-		server->address.sun_family = AF_UNIX;
-		if (strlen(path) >= sizeof(server->address.sun_path))
-			rc = -ENAMETOOLONG;
-	}
-	if (rc == 0) {
-		strcpy(server->address.sun_path, path);
-		rc = start(server);
+		rc = start(server, path);
 	}
 	if (rc == 0)
 		return server;
@@ -373,8 +294,6 @@ struct server *server_new(struct control *control, struct event_base *base, cons
 
 void server_free(struct server *server)
 {
-	struct stat file;
-
 	if (server == NULL)
 		return;
 	while (!LIST_EMPTY(&server->clients))
@@ -383,9 +302,6 @@ void server_free(struct server *server)
 		event_free(server->timer);
 	if (server->listener != NULL)
 		evconnlistener_free(server->listener);
-	// Only if it is still ours.
-	if (server->inode != 0 && lstat(server->address.sun_path, &file) == 0 &&
-		file.st_dev == server->device && file.st_ino == server->inode)
-		unlink(server->address.sun_path);
+	socket_file_remove(&server->file);
 	free(server);
 }

@@ -165,4 +165,8 @@ void share_details(struct device *device, json_t *object)
 		object, "frames-kernel", json_integer((json_int_t)details.frames_kernel));
 	json_object_set_new(
 		object, "frames-no-socket", json_integer((json_int_t)details.frames_no_socket));
+	json_object_set_new(object, "queues", json_integer(details.n_queues));
+	json_object_set_new(object, "sockets", json_integer(details.n_sockets));
+	if (details.problem != NULL)
+		json_object_set_new(object, "problem", json_string(details.problem));
 }

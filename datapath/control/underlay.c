@@ -113,16 +113,21 @@ void underlay_follow(struct control *control)
 {
 	const struct uplink_config *uplink = underlay_uplink(control->model);
 	const struct kernel_link *now = &control->underlay_link;
+	struct problems problems = PROBLEMS_INIT;
 	struct kernel_link link;
 
 	if (!slowpath_underlay_changed(control->slowpath) || uplink == NULL)
 		return;
 	link = read_kernel(control->model, uplink,
 		control->slots[ids_find(control->devices, uplink->device)].device);
-	if (link.index != now->index || (link.mac != 0 && link.mac != now->mac) ||
-		!ip_equal(&link.address.addr, &now->address.addr) ||
-		link.address.len != now->address.len)
-		commit_again(control);
+	if (link.index == now->index && (link.mac == 0 || link.mac == now->mac) &&
+		ip_equal(&link.address.addr, &now->address.addr) &&
+		link.address.len == now->address.len)
+		return;
+	if (commit_again(control, &problems) < 0)
+		log_error("the configuration can not be put in force again error=\"%s\"",
+			problems.n > 0 ? problems.list[0].text : "");
+	problems_free(&problems);
 }
 
 // ---- commit ------------------------------------------------------------------------------------

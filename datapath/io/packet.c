@@ -240,6 +240,28 @@ static void packet_link(struct device *device, struct device_link *link)
 	link->speed_mbps = 0;
 }
 
+// When an interface goes away, or to another network namespace, the kernel takes its sockets off
+// it.
+static bool is_bound(const struct packet *packet)
+{
+	struct sockaddr_ll address;
+	socklen_t len = sizeof(address);
+
+	return getsockname(packet->queues[0].tx_fd, (struct sockaddr *)&address, &len) < 0 ||
+	       address.sll_ifindex == packet->index;
+}
+
+enum device_presence packet_look(struct device *device)
+{
+	struct packet *packet = device->priv;
+	int index;
+
+	if (is_bound(packet))
+		return DEVICE_PRESENT;
+	packet->restore_merging = false; // a new one is not ours to change
+	return netif_index(packet->name, &index) == 0 ? DEVICE_REPLACED : DEVICE_GONE;
+}
+
 static void packet_free(struct packet *packet)
 {
 	for (uint16_t i = 0; i < packet->n_queues; i++) {
@@ -542,6 +564,7 @@ static const struct device_driver driver = {
 	.close = packet_close,
 	.stats = packet_stats,
 	.link = packet_link,
+	.look = packet_look,
 };
 
 void packet_register(void)

@@ -20,3 +20,4 @@ int packet_listen(struct device *device, bool promiscuous);
 
 void packet_stats(struct device *device, struct device_stats *stats);
 void packet_close(struct device *device);
+enum device_presence packet_look(struct device *device);

@@ -196,6 +196,22 @@ int uplink_attach(struct uplink *u, bool native, char *reason, size_t size)
 	return ret;
 }
 
+int uplink_renew(struct uplink *u)
+{
+	const struct bpf_program *program = u->bpf->progs.weft_uplink;
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP);
+	// The same instructions, with the same maps: the kernel skips a program that is there.
+	int copy = bpf_prog_load(BPF_PROG_TYPE_XDP, PROGRAM_NAME, "Dual BSD/GPL",
+		bpf_program__insns(program), bpf_program__insn_cnt(program), &options);
+	int ret;
+
+	if (copy < 0)
+		return copy;
+	ret = bpf_link_update(u->link, copy, NULL);
+	close(copy);
+	return ret;
+}
+
 void uplink_detach(struct uplink *u)
 {
 	if (u->link >= 0)

@@ -29,6 +29,9 @@ int uplink_clear(const struct uplink *uplink, char *reason, size_t size);
 // any driver). Returns 0, or -errno with a reason.
 int uplink_attach(struct uplink *uplink, bool native, char *reason, size_t size);
 void uplink_detach(struct uplink *uplink);
+// Once the interface has more queues: veth runs the program only on those that were there when it
+// was given one. No frame passes by meanwhile. Returns 0 or -errno.
+int uplink_renew(struct uplink *uplink);
 
 // Gives the frames of a queue to a socket.
 int uplink_set_socket(struct uplink *uplink, uint32_t queue, int fd);

@@ -11,6 +11,8 @@
 // packet sockets, for copies of frames that the kernel wants as well. In the last, they are all.
 //
 // Up:   sockets, program, sockets into the program's map; nothing is ours before share().
+// More: a queue that is new on the interface gets a socket, which is put into the map when workers
+//       poll it. The kernel refuses to have fewer queues than there are sockets.
 // Down: program, sockets. A frame whose socket is not there is the kernel's.
 
 #include "io/xdp.h"
@@ -24,6 +26,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 
+#include <rte_common.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
@@ -39,6 +42,7 @@
 #define LOG_MODULE "xdp"
 
 #define REASON_LEN	 (DEVICE_REFUSAL_LEN - 16) // without the name of the mode
+#define PROBLEM_LEN	 256
 #define RELEASE_WAIT_US	 10000 // the kernel lets go of a queue some time after its socket
 #define RELEASE_ATTEMPTS 100   // 1 s
 
@@ -58,6 +62,10 @@ static const struct mode modes[] = {
 
 _Static_assert(ARRAY_SIZE(modes) <= DEVICE_REFUSALS_MAX, "a refusal for each");
 
+#define OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN) // of a frame over the MTU
+
+_Static_assert(XSK_MTU_MAX + OVERHEAD == XSK_FRAME_LEN_MAX, "what is refused, and why");
+
 struct xdp {
 	struct rte_mempool *pool;
 	struct uplink *uplink;
@@ -70,20 +78,30 @@ struct xdp {
 	bool promiscuous; // control only
 	char refusals[DEVICE_REFUSALS_MAX][DEVICE_REFUSAL_LEN];
 	size_t n_refusals;
+	char problem[PROBLEM_LEN]; // with queues that are new, "": none
+	uint16_t mtu;
+	uint32_t n_queues;  // receive queues of the interface
 	uint16_t n_sockets; // open ones
-	struct xsk sockets[];
+	uint16_t n_in_map;  // of them, those that frames come to
+	uint16_t n_first;   // when the device was opened
+	struct xsk sockets[UPLINK_SOCKETS_MAX];
 };
 
 // ---- workers ----------------------------------------------------------------------------------
 
+// The queues of the device are the first sockets, the packet sockets, and sockets that were added.
 static uint16_t xdp_rx_burst(
 	struct device *device, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
 {
 	struct xdp *x = device->priv;
 	uint16_t port, n_received;
 
-	if (queue >= x->n_sockets)
-		return x->packet.rx_burst(&x->packet, queue - x->n_sockets, mbufs, n);
+	if (queue >= x->n_first) {
+		queue -= x->n_first;
+		if (queue < x->packet.n_rxq)
+			return x->packet.rx_burst(&x->packet, queue, mbufs, n);
+		queue += x->n_first - x->packet.n_rxq;
+	}
 	n_received = xsk_receive(&x->sockets[queue], x->pool, mbufs, n);
 	port = __atomic_load_n(&x->port, __ATOMIC_RELAXED);
 	for (uint16_t i = 0; i < n_received; i++)
@@ -136,7 +154,7 @@ static const char *explain_socket(int error)
 	case -EAFNOSUPPORT:
 		return "the kernel has no AF_XDP";
 	case -EMSGSIZE:
-		return "an AF_XDP socket carries an mtu of 3822 at most";
+		return "an AF_XDP socket carries an mtu of " RTE_STR(XSK_MTU_MAX) " at most";
 	case -EBUSY:
 		return "another process has an AF_XDP socket on a queue";
 	case -EPERM:
@@ -171,7 +189,7 @@ static int open_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, ui
 {
 	struct xsk_request request = {
 		.index = x->index,
-		.frame_len = mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN,
+		.frame_len = mtu + OVERHEAD,
 		.zero_copy = mode->zero_copy,
 	};
 	int ret = 0;
@@ -181,6 +199,19 @@ static int open_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, ui
 		ret = open_socket(&x->sockets[x->n_sockets], &request);
 		if (ret == 0)
 			x->n_sockets++;
+	}
+	return ret;
+}
+
+// Has frames come to the sockets that are not in the map yet.
+static int put_in_map(struct xdp *x)
+{
+	int ret = 0;
+
+	while (x->n_in_map < x->n_sockets && ret == 0) {
+		ret = uplink_set_socket(x->uplink, x->n_in_map, x->sockets[x->n_in_map].fd);
+		if (ret == 0)
+			x->n_in_map++;
 	}
 	return ret;
 }
@@ -197,8 +228,8 @@ static bool try_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, ui
 	}
 	if (ret == 0)
 		ret = uplink_attach(x->uplink, mode->native, reason, sizeof(reason));
-	for (uint16_t i = 0; i < x->n_sockets && ret == 0; i++) {
-		ret = uplink_set_socket(x->uplink, i, x->sockets[i].fd);
+	if (ret == 0) {
+		ret = put_in_map(x);
 		if (ret < 0)
 			snprintf(reason, sizeof(reason), "no place in the map of sockets: %s",
 				strerror(-ret));
@@ -207,6 +238,7 @@ static bool try_sockets(struct xdp *x, const struct mode *mode, uint16_t mtu, ui
 		return true;
 	uplink_detach(x->uplink);
 	close_sockets(x);
+	x->n_in_map = 0;
 	refuse(x, mode, reason);
 	return false;
 }
@@ -290,6 +322,18 @@ static void xdp_link(struct device *device, struct device_link *link)
 	link->speed_mbps = 0;
 }
 
+// Workers poll the sockets that were added.
+static void feed_added(struct xdp *x)
+{
+	int ret = put_in_map(x);
+
+	if (ret == 0)
+		ret = uplink_renew(x->uplink);
+	if (ret < 0)
+		log_error("new queues stay with the kernel interface=%s error=\"%s\"", x->name,
+			strerror(-ret));
+}
+
 static void xdp_share(struct device *device, const struct device_share *share)
 {
 	struct xdp *x = device->priv;
@@ -309,6 +353,57 @@ static void xdp_share(struct device *device, const struct device_share *share)
 	if (ret < 0)
 		log_error("can not listen to all frames interface=%s error=\"%s\"", x->name,
 			strerror(-ret));
+	if (x->n_in_map < x->n_sockets)
+		feed_added(x);
+}
+
+static const char *explain_queue(uint32_t queue, int error)
+{
+	return queue >= UPLINK_SOCKETS_MAX ? RTE_STR(UPLINK_SOCKETS_MAX) " queues are the limit"
+					   : explain_socket(error);
+}
+
+// Opens sockets for queues that the interface has more than before, once for each number of queues.
+// Returns whether there are any.
+static bool add_sockets(struct xdp *x)
+{
+	uint16_t n_before = x->n_sockets;
+	uint32_t n;
+	int ret = 0;
+
+	if (!x->mode->sockets || netif_rx_queues(x->name, &n) < 0 || n == x->n_queues)
+		return false;
+	x->n_queues = n;
+	x->problem[0] = '\0';
+	if (n > x->n_sockets)
+		ret = open_sockets(x, x->mode, x->mtu, (uint16_t)RTE_MIN(n, UPLINK_SOCKETS_MAX));
+	if (x->n_sockets < n) {
+		snprintf(x->problem, sizeof(x->problem),
+			"queues from %u on have no socket (%s): what comes there stays with the "
+			"kernel until ethtool -L %s leaves %u queues",
+			x->n_sockets, explain_queue(x->n_sockets, ret), x->name, x->n_sockets);
+		log_warn("%s", x->problem);
+	}
+	if (x->n_sockets > n_before)
+		log_info("queues were added interface=%s queues=%u sockets=%u", x->name, n,
+			x->n_sockets);
+	return x->n_sockets > n_before;
+}
+
+static enum device_presence xdp_look(struct device *device)
+{
+	struct xdp *x = device->priv;
+	enum device_presence presence = packet_look(&x->packet);
+
+	if (presence != DEVICE_PRESENT) {
+		uplink_detach(x->uplink); // it may have gone to another network namespace
+		x->restore_stripping = false;
+		return presence;
+	}
+	if (!add_sockets(x))
+		return DEVICE_PRESENT;
+	device->n_rxq = x->n_sockets + x->packet.n_rxq;
+	return DEVICE_GREW;
 }
 
 static void xdp_details(struct device *device, struct device_details *details)
@@ -325,6 +420,9 @@ static void xdp_details(struct device *device, struct device_details *details)
 		.frames_untagged = counters[UPLINK_UNTAGGED],
 		.frames_kernel = counters[UPLINK_KERNEL],
 		.frames_no_socket = counters[UPLINK_NO_SOCKET],
+		.n_queues = x->n_queues,
+		.n_sockets = x->n_sockets,
+		.problem = x->problem[0] != '\0' ? x->problem : NULL,
 	};
 	for (size_t i = 0; i < x->n_refusals; i++)
 		details->refusals[i] = x->refusals[i];
@@ -397,13 +495,14 @@ static int check_interface(const struct device_request *request, int *index, uin
 
 static struct xdp *xdp_new(const struct device_request *request, int index, uint32_t n_queues)
 {
-	size_t size = sizeof(struct xdp) + n_queues * sizeof(struct xsk);
-	struct xdp *x = aligned_alloc(_Alignof(struct xdp), size);
+	struct xdp *x = aligned_alloc(_Alignof(struct xdp), sizeof(*x));
 
 	if (x == NULL)
 		return NULL;
-	memset(x, 0, size);
+	memset(x, 0, sizeof(*x));
 	x->pool = request->pool;
+	x->mtu = request->mtu;
+	x->n_queues = n_queues;
 	x->index = index;
 	x->packet.text = (char *)request->text;
 	snprintf(x->name, sizeof(x->name), "%s", request->name);
@@ -437,6 +536,7 @@ static void report_refusals(const struct xdp *x, const struct device_request *re
 static void fill_in(struct device *device, struct xdp *x, const struct device_request *request)
 {
 	x->packet.text = device->text; // that of the request does not live on
+	x->n_first = x->n_sockets;
 	device->priv = x;
 	device->kernel_index = x->index;
 	device->rx_burst = xdp_rx_burst;
@@ -503,6 +603,7 @@ static const struct device_driver driver = {
 	.link = xdp_link,
 	.share = xdp_share,
 	.details = xdp_details,
+	.look = xdp_look,
 };
 
 void xdp_register(void)

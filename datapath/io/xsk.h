@@ -46,8 +46,9 @@ struct xsk_request {
 	bool zero_copy;	    // the driver reads and writes the memory; else the kernel copies
 };
 
-// The longest frame that a socket can carry.
+// The longest frame that a socket can carry, and the MTU that it leaves: a frame may have two tags.
 #define XSK_FRAME_LEN_MAX 3840
+#define XSK_MTU_MAX	  3818
 
 // Returns 0 or -errno; nothing is left open then.
 int xsk_open(struct xsk *xsk, const struct xsk_request *request);

@@ -86,6 +86,17 @@ struct device_details {
 	uint64_t frames_tunnel, frames_vlan, frames_untagged; // to us
 	uint64_t frames_kernel;				      // not ours
 	uint64_t frames_no_socket; // ours, but to the kernel as nobody listened
+	uint32_t n_queues;	   // receive queues of the interface
+	uint32_t n_sockets;	   // those of them that have a socket
+	const char *problem;	   // with the others; NULL: none
+};
+
+// Whether the interface of a device is there.
+enum device_presence {
+	DEVICE_PRESENT,
+	DEVICE_GREW,	 // present, with receive queues in n_rxq that no snapshot knows of
+	DEVICE_GONE,	 // no frames come, what is sent dies as tx_no_peer
+	DEVICE_REPLACED, // gone, and there is another one of its name: open the device again
 };
 
 struct device_driver {
@@ -103,6 +114,8 @@ struct device_driver {
 	// any time, workers go on.
 	void (*share)(struct device *device, const struct device_share *share);
 	void (*details)(struct device *device, struct device_details *details);
+	// NULL: such a device does not go away. May be called at any time, workers go on.
+	enum device_presence (*look)(struct device *device);
 };
 
 void device_driver_register(const struct device_driver *driver);

@@ -169,6 +169,22 @@ def test_too_large_for_af_xdp(lab):
     assert shared.linux.ping(WEFT)
 
 
+def test_largest_for_af_xdp(lab):
+    """The MTU that a refusal names is the last that goes."""
+    shared = Shared(lab, f"xdp:{UPLINK},mode=generic", mtu=3818, start=False)
+    shared.start()
+    assert shared.a.ping("10.0.0.2", size=3818 - 78, df=True)
+    assert shared.b.ping("10.0.0.1", size=3818 - 78, df=True)
+    shared.weft.stop()
+    for ns, name in ((shared.ns, UPLINK), (shared.linux, "eth0")):
+        ns.ip(f"link set {name} mtu 3819")
+    shared.weft.config["uplinks"]["underlay"]["mtu"] = 3819
+    with open(shared.weft.file, "w", encoding="utf-8") as file:
+        json.dump(shared.weft.config, file)
+    status, output = weftd_output(shared.ns, "-c", shared.weft.file, "-s", shared.weft.sock)
+    assert status == 1 and "an mtu of 3818 at most" in output, output
+
+
 def test_wrong_devices(lab):
     shared = Shared(lab, start=False)
     for device, uplink, text in (
