@@ -2,8 +2,9 @@
 """Virtual machines: QEMU, a Debian kernel, and an initramfs made of busybox when it is needed.
 
 A guest has one network card, by vhost-user: QEMU listens on guest.socket, weft's port vhost:SOCKET
-connects to it. QEMU waits for that before the guest boots. The guest's shell is on a serial line,
-which is a socket too: guest.sh("ping -c 1 10.0.0.1").
+connects to it. QEMU waits for that before the guest boots. (Or it has none, and programs of this tree
+run in it: it is another kernel.) The guest's shell is on a serial line, which is a socket too:
+guest.sh("ping -c 1 10.0.0.1").
 
 The kernel is unpacked, not installed, by scripts/setup."""
 
@@ -77,6 +78,13 @@ class Archive:
             content = lzma.decompress(content)
         self.file(name or path.lstrip("/"), content)
 
+    def program(self, path, name):
+        """With the libraries it needs."""
+        self.copy(path, name)
+        for library in re.findall(r"(/\S+) \(0x", run("ldd", path, check=False)):
+            if library.lstrip("/") not in self.names:
+                self.copy(library)
+
     def bytes(self):
         self.entry("TRAILER!!!", 0)
         return bytes(self.data)
@@ -90,14 +98,13 @@ def kernel():
                                  recursive=True)[0]
 
 
-def initramfs():
-    """Busybox with the libraries it needs, the modules of a virtio network card, a start script."""
+def initramfs(programs=()):
+    """Busybox, the modules of a virtio network card, a start script; programs get into /bin."""
     archive = Archive()
-    busybox = shutil.which("busybox")
-    archive.copy(busybox, "bin/busybox")
+    archive.program(shutil.which("busybox"), "bin/busybox")
     archive.entry("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
-    for library in re.findall(r"(/\S+) \(0x", run("ldd", busybox, check=False)):
-        archive.copy(library)
+    for path in programs:
+        archive.program(path, f"bin/{os.path.basename(path)}")
     for name in MODULES:  # some kernels have them built in
         for path in glob.glob(f"{kernel()[1]}/**/{name}.ko*", recursive=True):
             archive.copy(path, f"modules/{name}.ko")
@@ -110,13 +117,14 @@ def initramfs():
 
 
 class QemuGuest:
-    """A virtual machine of a lab."""
+    """A virtual machine of a lab. One that has `programs` has no card."""
 
-    def __init__(self, lab, name, mac=None, path=None):
+    def __init__(self, lab, name, mac=None, path=None, programs=()):
         self.lab = lab
         self.name = name
         self.mac = mac or lab.next_mac()
         self.socket = path or lab.path(f"{name}.vhost")
+        self.programs = programs
         self.process = None
         self.console = None
         self.serial = 0
@@ -130,23 +138,28 @@ class QemuGuest:
 
     def start(self):
         """Starts QEMU. The guest boots once weft has connected: wait with booted()."""
-        image, console = self.lab.path("guest.initramfs"), self.lab.path(f"{self.name}.console")
+        image = self.lab.path(f"{self.name if self.programs else 'guest'}.initramfs")
+        console = self.lab.path(f"{self.name}.console")
         if not os.path.exists(image):
             with open(image, "wb") as file:
-                file.write(initramfs())
-        # Without message-signalled interrupts (vectors=0): with them, emulated guests with
-        # vhost-user crash when their driver starts (QEMU 7.2).
+                file.write(initramfs(self.programs))
         self.process = self.lab.start(
             ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
              "-machine", "pc,accel=tcg,memory-backend=memory", "-m", MEMORY,
              "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
              "-kernel", kernel()[0], "-initrd", image,
              "-append", "console=ttyS0 quiet panic=-1", "-no-reboot",
-             "-serial", f"unix:{console},server=on,wait=off",
-             "-chardev", f"socket,id=wire,path={self.socket},server=on",
-             "-netdev", "vhost-user,id=card,chardev=wire",
-             "-device", f"virtio-net-pci,netdev=card,mac={self.mac},vectors=0,romfile="],
+             "-serial", f"unix:{console},server=on,wait=off", *self._card()],
             f"{self.name}-qemu")
+
+    def _card(self):
+        if self.programs:
+            return []
+        # Without message-signalled interrupts (vectors=0): with them, emulated guests with
+        # vhost-user crash when their driver starts (QEMU 7.2).
+        return ["-chardev", f"socket,id=wire,path={self.socket},server=on",
+                "-netdev", "vhost-user,id=card,chardev=wire",
+                "-device", f"virtio-net-pci,netdev=card,mac={self.mac},vectors=0,romfile="]
 
     def booted(self, timeout=90):
         """Waits for the guest's shell."""

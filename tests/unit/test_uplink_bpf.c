@@ -23,8 +23,6 @@
 #define OUR_VLAN      1001
 #define OTHER_VLAN    1002
 #define UNDERLAY_VLAN 100
-#define LAST_HELPER   175 // of Linux 5.15: bpf_task_pt_regs
-#define LAST_MAP_TYPE 29  // of Linux 5.15: task storage
 #define CPUS_MAX      1024
 #define PASS	      2	 // XDP_PASS
 #define REDIRECT      4	 // XDP_REDIRECT
@@ -375,31 +373,6 @@ START_TEST(without_settings)
 }
 END_TEST
 
-// What the oldest kernel that is supported has not would be refused there only.
-START_TEST(nothing_newer_than_5_15)
-{
-	struct bpf_program *program;
-	struct bpf_map *map;
-	unsigned n_calls = 0;
-
-	bpf_object__for_each_program(program, bpf->obj)
-	{
-		const struct bpf_insn *code = bpf_program__insns(program);
-
-		for (size_t i = 0; i < bpf_program__insn_cnt(program); i++) {
-			if (code[i].code != (BPF_JMP | BPF_CALL))
-				continue;
-			ck_assert_uint_eq(code[i].src_reg, 0); // no function of the kernel
-			ck_assert_int_le(code[i].imm, LAST_HELPER);
-			n_calls++;
-		}
-	}
-	ck_assert_uint_gt(n_calls, 0);
-	bpf_object__for_each_map(map, bpf->obj)
-		ck_assert_int_le((int)bpf_map__type(map), LAST_MAP_TYPE);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -407,7 +380,6 @@ int main(void)
 		vlans_and_untagged,
 		without_a_socket,
 		without_settings,
-		nothing_newer_than_5_15,
 	};
 
 	return suite_main_with("uplink_bpf", tests, ARRAY_SIZE(tests), set_up, tear_down);
