@@ -267,7 +267,8 @@ static int start_control(struct daemon *d, const json_t *document)
 	}
 	d->control = control_new(d->tables);
 	d->events = event_base_new();
-	if (d->control == NULL || d->events == NULL) {
+	if (d->control == NULL || d->events == NULL ||
+		control_set_events(d->control, d->events) < 0) {
 		log_error("no memory for control");
 		return -ENOMEM;
 	}

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/metrics.h"
 #include "rpc/config_json.h"
 
 #define LOG_MODULE "control"
@@ -136,6 +137,8 @@ static int prepare(struct control *control, const struct model *model, const cha
 	rc = take_ids(control, model, flush, problems);
 	if (rc == 0)
 		rc = filters_prepare(control, model, problems);
+	if (rc == 0 && control->metrics != NULL)
+		rc = metrics_prepare(control->metrics, model->metrics.listen, problems);
 	if (rc == 0)
 		rc = devices_prepare(control, model, problems);
 	if (rc == 0) {
@@ -150,6 +153,8 @@ static int prepare(struct control *control, const struct model *model, const cha
 	}
 	if (rc < 0) {
 		devices_undo(control);
+		if (control->metrics != NULL)
+			metrics_undo(control->metrics);
 		rollback(control);
 	}
 	return rc;
@@ -177,6 +182,8 @@ static void publish(struct control *control, const struct model *model)
 	filters_follow(control, model, cuts, token);
 	share_follow(control, model);
 	services_follow(control, model);
+	if (control->metrics != NULL)
+		metrics_follow(control->metrics);
 	if (old != NULL)
 		entries_follow(control, old, model);
 	rcu_retire(control->tables->rcu, old, snapshot_free);

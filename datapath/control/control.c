@@ -3,6 +3,7 @@
 
 #include "control/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/internal.h"
+#include "control/metrics.h"
 
 #define LOG_MODULE "control"
 
@@ -61,6 +63,7 @@ void control_free(struct control *control)
 {
 	if (control == NULL)
 		return;
+	metrics_free(control->metrics);
 	rcu_retire(control->tables->rcu, control->tables->snapshot, snapshot_free);
 	control->tables->snapshot = NULL;
 	rcu_barrier(control->tables->rcu);
@@ -142,6 +145,12 @@ int control_set_state(struct control *control, const char *directory, struct pro
 		problem_add(problems, E_IO, "", "can not keep leases in %s: %s", directory,
 			strerror(-rc));
 	return rc;
+}
+
+int control_set_events(struct control *control, struct event_base *events)
+{
+	control->metrics = metrics_new(control, events);
+	return control->metrics == NULL ? -errno : 0;
 }
 
 void control_set_cpus(struct control *control, const unsigned *cpus)

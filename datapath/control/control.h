@@ -14,6 +14,7 @@
 #include "tables/tables.h"
 
 struct control;
+struct event_base;
 
 // NULL and errno on failure.
 struct control *control_new(struct tables *tables);
@@ -38,6 +39,9 @@ void control_set_file(struct control *control, const char *file);
 // Where values that were generated outlive the process; before the first commit. The directory is
 // made when it is missing. Returns 0 or -EIO after adding a problem.
 int control_set_state(struct control *control, const char *directory, struct problems *problems);
+// The event loop that metrics are served in; before the first commit. Without it they are not.
+// Returns 0 or -errno.
+int control_set_events(struct control *control, struct event_base *events);
 // The CPUs of tables->n_workers workers, for status.get. The array stays the caller's.
 void control_set_cpus(struct control *control, const unsigned *cpus);
 

@@ -86,11 +86,12 @@ struct control {
 	struct worker_load loads[MAX_WORKERS];
 	uint64_t loads_ns; // of the last sample
 
-	const unsigned *cpus; // of the workers; NULL: not told
-	unsigned busy_polls;  // left at the short interval
-	char *file;	      // that config.save writes; NULL: none
-	json_t *saved;	      // the document that the file stands for; NULL: none
-	struct state *state;  // NULL: none is kept
+	const unsigned *cpus;	 // of the workers; NULL: not told
+	unsigned busy_polls;	 // left at the short interval
+	char *file;		 // that config.save writes; NULL: none
+	json_t *saved;		 // the document that the file stands for; NULL: none
+	struct state *state;	 // NULL: none is kept
+	struct metrics *metrics; // NULL: there is no event loop to serve them in
 };
 
 // ---- routers.c ---------------------------------------------------------------------------------
@@ -237,3 +238,11 @@ void ledger_retire(struct control *control, uint16_t attachment);
 void ledger_read(
 	const struct control *control, uint16_t attachment, struct attachment_counters *counters);
 void ledger_add(struct attachment_counters *sum, const struct attachment_counters *counters);
+// What attachments that are gone have counted, also those whose ids still rest.
+void ledger_read_retired(const struct control *control, struct attachment_counters *sum);
+uint64_t ledger_info(const struct control *control, enum info_counter counter);
+
+// ---- methods_stats.c ---------------------------------------------------------------------------
+
+extern const char *const attachment_kind_names[]; // by enum attachment_kind
+extern const char *const drop_class_names[];	  // by enum drop_class

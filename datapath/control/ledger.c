@@ -83,3 +83,26 @@ void ledger_retire(struct control *control, uint16_t attachment)
 	subtract(&control->retired, baseline);
 	*baseline = raw;
 }
+
+void ledger_read_retired(const struct control *control, struct attachment_counters *sum)
+{
+	*sum = control->retired;
+	for (uint16_t id = ids_next_leaving(control->attachments, 0); id != 0;
+		id = ids_next_leaving(control->attachments, id)) {
+		struct attachment_counters counters;
+
+		ledger_read(control, id, &counters);
+		ledger_add(sum, &counters);
+	}
+}
+
+uint64_t ledger_info(const struct control *control, enum info_counter counter)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i <= MAX_WORKERS; i++) {
+		if (control->tables->counters[i] != NULL)
+			sum += counter_read(&control->tables->counters[i]->info[counter]);
+	}
+	return sum;
+}

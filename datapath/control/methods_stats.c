@@ -7,7 +7,7 @@
 #include "control/call.h"
 #include "control/internal.h"
 
-static const char *const kind_names[] = {
+const char *const attachment_kind_names[] = {
 	[ATTACHMENT_PORT] = "port",
 	[ATTACHMENT_SEGMENT] = "segment",
 	[ATTACHMENT_TUNNEL] = "tunnel",
@@ -44,19 +44,6 @@ static void set_counters(json_t *object, const struct attachment_counters *count
 	set_count(object, "drops", sum_drops(counters));
 }
 
-// What attachments that are gone have counted, also those whose ids still rest.
-static void read_retired(const struct control *control, struct attachment_counters *sum)
-{
-	*sum = control->retired;
-	for (uint16_t id = ids_next_leaving(control->attachments, 0); id != 0;
-		id = ids_next_leaving(control->attachments, id)) {
-		struct attachment_counters counters;
-
-		ledger_read(control, id, &counters);
-		ledger_add(sum, &counters);
-	}
-}
-
 // ---- stats.get ---------------------------------------------------------------------------------
 
 static json_t *attachment_stats(
@@ -65,7 +52,7 @@ static json_t *attachment_stats(
 	const struct snapshot *s = control->tables->snapshot;
 	const struct attachment *attachment = &s->attachments[id];
 	json_t *object = json_pack("{s:s, s:s}", "name", ids_name(control->attachments, id), "kind",
-		kind_names[attachment->kind]);
+		attachment_kind_names[attachment->kind]);
 
 	if (attachment->network != 0)
 		json_object_set_new(object, "network",
@@ -97,15 +84,8 @@ static json_t *info_stats(const struct control *control)
 {
 	json_t *object = json_object();
 
-	for (unsigned k = 0; k < N_INFO_COUNTERS; k++) {
-		uint64_t sum = 0;
-
-		for (unsigned i = 0; i <= MAX_WORKERS; i++) {
-			if (control->tables->counters[i] != NULL)
-				sum += control->tables->counters[i]->info[k];
-		}
-		set_count(object, info_counter_names[k], sum);
-	}
+	for (unsigned k = 0; k < N_INFO_COUNTERS; k++)
+		set_count(object, info_counter_names[k], ledger_info(control, k));
 	return object;
 }
 
@@ -119,7 +99,7 @@ static json_t *stats_get(struct call *call)
 	if (call_attachment(call, "attachment", &only) < 0)
 		return NULL;
 	list = json_array();
-	read_retired(control, &total);
+	ledger_read_retired(control, &total);
 	retired = json_object();
 	set_counters(retired, &total);
 	for (uint16_t id = 1; id <= ids_highest(control->attachments); id++) {
@@ -138,7 +118,7 @@ static json_t *stats_get(struct call *call)
 
 // ---- drops.get ---------------------------------------------------------------------------------
 
-static const char *const class_names[] = {
+const char *const drop_class_names[] = {
 	[DROP_CLASS_POLICY] = "policy",
 	[DROP_CLASS_ERROR] = "error",
 	[DROP_CLASS_CONGESTION] = "congestion",
@@ -181,7 +161,7 @@ static json_t *drops_get(struct call *call)
 		add_drops(sums, ids_name(control->attachments, id), &counters);
 	}
 	if (only == 0) {
-		read_retired(control, &counters);
+		ledger_read_retired(control, &counters);
 		add_drops(sums, "retired", &counters);
 	}
 	list = json_array();
@@ -189,7 +169,7 @@ static json_t *drops_get(struct call *call)
 		if (all || sums[i].packets > 0)
 			json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s, s:I, s:O}", "reason", drop_infos[i].name,
-					"class", class_names[drop_infos[i].class], "text",
+					"class", drop_class_names[drop_infos[i].class], "text",
 					drop_infos[i].text, "packets", (json_int_t)sums[i].packets,
 					"attachments", sums[i].attachments));
 		json_decref(sums[i].attachments);
@@ -221,7 +201,7 @@ static void read_ledger(const struct control *control, struct reading *reading)
 {
 	struct attachment_counters *sum = &reading->sum;
 
-	read_retired(control, sum);
+	ledger_read_retired(control, sum);
 	for (uint16_t id = 1; id <= ids_highest(control->attachments); id++) {
 		struct attachment_counters c;
 
