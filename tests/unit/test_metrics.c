@@ -89,7 +89,7 @@ START_TEST(text_grows)
 	for (uint64_t i = 0; i < 1000; i++)
 		metrics_count(&text, LABELS({"l", label}), 1000 + i);
 	ck_assert_uint_eq(text.len - len, 1000 * strlen("weft_x{l=\"\"} 1000\n") + 1000 * 2 * 999);
-	ck_assert_mem_eq(text.bytes + text.len - 9, "\\\"\"} 1999\n" + 1, 8);
+	ck_assert_mem_eq(text.bytes + text.len - 10, "\\\"\"} 1999\n", 10);
 	free(text.bytes);
 }
 END_TEST
