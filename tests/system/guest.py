@@ -22,7 +22,7 @@ from netlab import run
 KERNEL_DIR = "/var/cache/weft/guest-kernel"
 # The order in which they can be loaded.
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-           "failover", "net_failover", "virtio_net")
+           "failover", "net_failover", "virtio_net", "veth")
 MEMORY = "128M"
 
 INIT = """#!/bin/sh
@@ -99,7 +99,7 @@ def kernel():
 
 
 def initramfs(programs=()):
-    """Busybox, the modules of a virtio network card, a start script; programs get into /bin."""
+    """Busybox, the modules of network cards, a start script; programs get into /bin."""
     archive = Archive()
     archive.program(shutil.which("busybox"), "bin/busybox")
     archive.entry("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
@@ -144,7 +144,7 @@ class QemuGuest:
             with open(image, "wb") as file:
                 file.write(initramfs(self.programs))
         self.process = self.lab.start(
-            ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-cpu", "Nehalem",
              "-machine", "pc,accel=tcg,memory-backend=memory", "-m", MEMORY,
              "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
              "-kernel", kernel()[0], "-initrd", image,
