@@ -13,6 +13,8 @@ import time
 
 from scapy.config import conf
 
+from netlab import PATIENCE
+
 conf.verb = 0
 
 from scapy.all import Ether  # noqa: E402 pylint: disable=wrong-import-position
@@ -75,7 +77,7 @@ class Capture:
         self._drain()
         return [frame for frame in self.frames if predicate(frame)]
 
-    def wait(self, predicate, what, n=1, timeout=5.0):
+    def wait(self, predicate, what, n=1, timeout=PATIENCE):
         """The first n frames that match; AssertionError when they do not come in time."""
         deadline = time.monotonic() + timeout
         while True:

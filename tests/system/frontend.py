@@ -162,5 +162,5 @@ class Frontend:
             self.seen[TO_GUEST] = (self.seen[TO_GUEST] + 1) & 0xFFFF
         return frames
 
-    def wait_frame(self, frame, timeout=5):
-        wait_for(lambda: frame in self.receive(), f"a frame at {self.path}", timeout)
+    def wait_frame(self, frame):
+        wait_for(lambda: frame in self.receive(), f"a frame at {self.path}")

@@ -92,7 +92,7 @@ class Weft:
                                      "--state-dir", self.state_dir)
         # Of a daemon that is killed; one that stops removes it itself, see stop().
         self.lab.closers.append(lambda path=self.run_dir(): shutil.rmtree(path, ignore_errors=True))
-        wait_for(self._answers, f"the control socket of {self.ns.short}", timeout=15)
+        wait_for(self._answers, f"the control socket of {self.ns.short}")
 
     def run_dir(self):
         """Where DPDK keeps files of this process."""
@@ -192,20 +192,19 @@ class Weft:
         assert len(entries) <= 1, entries
         return entries[0] if entries else None
 
-    def wait_fdb(self, network, mac, at, timeout=5.0):
+    def wait_fdb(self, network, mac, at):
         def there():
             entry = self.fdb(network, mac)
             return entry and entry["at"] == at
-        wait_for(there, f"{mac} in the FDB of {network} at {at}", timeout)
+        wait_for(there, f"{mac} in the FDB of {network} at {at}")
 
     def drops(self, attachment=None):
         """{reason: packets}"""
         params = {"attachment": attachment} if attachment else {}
         return {row["reason"]: row["packets"] for row in self.rpc("drops.get", **params)}
 
-    def wait_drop(self, reason, n=1, timeout=5.0):
-        wait_for(lambda: self.drops().get(reason, 0) >= n, f"{n} {reason}, have {self.drops()}",
-                 timeout)
+    def wait_drop(self, reason, n=1):
+        wait_for(lambda: self.drops().get(reason, 0) >= n, f"{n} {reason}, have {self.drops()}")
 
     def stats(self, attachment):
         rows = self.rpc("stats.get", attachment=attachment)["attachments"]
@@ -223,7 +222,7 @@ class Weft:
             last.update(self.rpc("audit.run"))
             return last["quiet"] and last["balanced"]
         try:
-            wait_for(closes, "the ledger to close", timeout=5)
+            wait_for(closes, "the ledger to close")
         except AssertionError as failure:
             raise AssertionError(f"the ledger does not close: {json.dumps(last)}") from failure
 

@@ -15,8 +15,8 @@ from topology import Pair
 
 def test_stops_under_traffic(pair):
     assert pair.a.ping("10.0.0.2")
-    pair.a.start_ping("10.0.0.2", count=100000)
-    pair.b.start_ping("10.0.0.1", count=100000)
+    pair.a.start_ping("10.0.0.2")
+    pair.b.start_ping("10.0.0.1")
     received = pair.weft.stats("port a")["rx"]
     wait_for(lambda: pair.weft.stats("port a")["rx"] > received + 50, "traffic")
     pair.weft.stop()

@@ -18,20 +18,22 @@ def test_mac_flood(pair):
     weft.port("bad", bad, "vxlan1")
     weft.port("target", target, "vxlan1")
     assert pair.a.ping("10.0.0.2")
-    ping = pair.a.start_ping("10.0.0.2", count=1000, interval=0.005)
+    ping = pair.a.start_ping("10.0.0.2", interval=0.005)
+    ping.more()
     begin = time.monotonic()
     flood = bad.start(sys.executable, f"{HERE}/mac_flood.py", "eth0", str(MACS), target.hwaddr)
-    slowest, calls = 0, 0
+    times = []
     while flood.running():
         before = time.monotonic()
         weft.rpc("status.get")
-        slowest = max(slowest, time.monotonic() - before)
-        calls += 1
+        times.append(time.monotonic() - before)
     took = time.monotonic() - begin
     assert flood.wait() == 0, flood.output()
-    assert took < 30, f"the flood took {took:.0f} s"
-    assert slowest < 0.2 and calls > 20, f"the socket took {slowest:.3f} s"
-    assert ping.result() == (1000, 1000)
+    assert took < 60, f"the flood took {took:.0f} s"
+    # A busy machine may let any process wait for a while, but not again and again.
+    times.sort()
+    assert len(times) > 20 and times[len(times) * 9 // 10] < 0.2 and times[-1] < 2, times[-20:]
+    assert ping.lost() == []
 
     assert weft.stats("port bad")["rx"] > MACS // 10
     assert weft.info("fdb_full") > 0
@@ -41,7 +43,7 @@ def test_mac_flood(pair):
 
     before = time.monotonic()
     assert weft.rpc("fdb.flush", port="bad")["flushed"] > LIMIT // 2
-    assert time.monotonic() - before < 0.2
+    assert time.monotonic() - before < 1
     assert not weft.rpc("fdb.list", port="bad", network="vxlan1")[1:], "only its own MAC stays"
     assert pair.a.ping("10.0.0.2")
 

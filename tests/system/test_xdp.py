@@ -77,7 +77,7 @@ class Stream:
         listener.wait_output("Server listening")
         self.before = self.counters()
         self.tcp = shared.linux.start("iperf3", "-J", "-c", WEFT, "-b", "20M", "-t", str(seconds))
-        self.ping = shared.linux.start_ping(WEFT, count=100000, interval=0.005)
+        self.ping = shared.linux.start_ping(WEFT, interval=0.005)
         self.ping.more()
 
     def counters(self):
@@ -86,10 +86,7 @@ class Stream:
         return {name: int(value) for name, value in re.findall(r"^(\S+)\s+(\d+)", text, re.M)}
 
     def check(self):
-        self.ping.more()
-        self.ping.stop(signal.SIGINT)
-        sent, received = self.ping.result()
-        assert sent - received <= 1, f"{sent - received} of {sent} pings lost"
+        assert self.ping.lost() == []
         assert self.tcp.wait(60) == 0, self.tcp.output()
         end = json.loads(self.tcp.output())["end"]
         assert end["sum_received"]["bytes"] == end["sum_sent"]["bytes"]
@@ -114,11 +111,12 @@ def test_modes(lab, mode):
     assert state["frames-tunnel"] >= 8 and state["frames-kernel"] >= 8
     assert state["frames-no-socket"] == 0
     assert shared.program() == (None if mode == "packet" else PROGRAM)
+    assert not shared.weft.drops()
     end = lab.iperf(shared.a, shared.b)
     assert end["sum_received"]["bytes"] > 5e6
     end = lab.iperf(shared.b, shared.a)
     assert end["sum_received"]["bytes"] > 5e6
-    assert not shared.weft.drops()
+    assert shared.weft.drops().keys() <= {"tx_full"}, "TCP sends what the slowest takes, and more"
 
 
 def test_fastest_way_is_taken_and_refusals_are_told(shared):
@@ -207,7 +205,7 @@ def test_the_kernel_never_loses_a_frame(lab):
     stream = Stream(shared, 20)
     shared.start()
     assert shared.a.ping("10.0.0.2")
-    tunnel = shared.a.start_ping("10.0.0.2", count=100000, interval=0.005)
+    tunnel = shared.a.start_ping("10.0.0.2", interval=0.005)
     tunnel.more()
     for i in range(3):
         shared.weft.rpc("remote.add", address=UNDERLAY + str(70 + i))
@@ -216,10 +214,7 @@ def test_the_kernel_never_loses_a_frame(lab):
     shared.weft.rpc("uplink.set", name="underlay", share="all")
     tunnel.more(5)
     shared.weft.rpc("uplink.set", name="underlay", share=None)
-    tunnel.more(5)
-    tunnel.stop(signal.SIGINT)
-    sent, received = tunnel.result()
-    assert sent - received <= 1, f"{sent - received} of {sent} lost in the tunnel"
+    assert tunnel.lost() == []
     stream.ping.more()
     shared.weft.restart()
     assert shared.program() == PROGRAM
@@ -235,7 +230,7 @@ def test_the_kernel_never_loses_a_frame(lab):
 def test_uplink_comes_and_goes(shared):
     """A commit without the uplink gives the interface back, one with it takes up again."""
     whole = shared.weft.rpc("config.get")
-    ping = shared.linux.start_ping(WEFT, count=100000, interval=0.005)
+    ping = shared.linux.start_ping(WEFT, interval=0.005)
     for _ in range(2):
         ping.more()
         shared.weft.rpc("config.apply", config={"workers": whole["workers"]})
@@ -245,9 +240,7 @@ def test_uplink_comes_and_goes(shared):
         assert shared.program() == PROGRAM
         shared.weft.give("a", shared.a)
         assert shared.a.ping("10.0.0.2")
-    ping.stop(signal.SIGINT)
-    sent, received = ping.result()
-    assert sent - received <= 1, f"{sent - received} of {sent} lost"
+    assert ping.lost() == []
 
 
 def test_stop_gives_all_back(shared):
@@ -320,7 +313,7 @@ def test_one_weftd_for_an_interface(shared):
 def test_interface_goes_away(shared):
     """The daemon goes on, says so, and stops cleanly."""
     assert shared.a.ping("10.0.0.2")
-    ping = shared.a.start_ping("10.0.0.2", count=100000)
+    ping = shared.a.start_ping("10.0.0.2")
     ping.more(5)
     shared.linux.ip("link del eth0")
     wait_for(lambda: shared.state()["link"] == "down", "the link to be down")
@@ -385,12 +378,11 @@ def test_neighbour_moves(shared):
 def test_neighbours_are_forgotten(shared):
     """What the kernel forgets is found out again; packets wait for it."""
     assert shared.a.ping("10.0.0.2")
-    ping = shared.a.start_ping("10.0.0.2", count=200, interval=0.01)
+    ping = shared.a.start_ping("10.0.0.2", interval=0.01)
     for _ in range(5):
         ping.more(10)
         shared.ns.run("ip", "neigh", "flush", "dev", UPLINK)
-    sent, received = ping.result()
-    assert sent == received
+    assert ping.lost() == []
 
 
 def test_static_neighbour(shared):
@@ -435,14 +427,13 @@ def test_route_changes(lab):
     assert a.ping("10.0.0.2", size=1422, df=True)
     captures[0].wait(lambda p: UDP in p and p[IP].dst == "198.51.100.2", "VXLAN by the first")
     assert not captures[1].matching(lambda p: UDP in p and p[IP].dst == "198.51.100.2")
-    ping = a.start_ping("10.0.0.2", count=300, interval=0.01)
+    ping = a.start_ping("10.0.0.2", interval=0.01)
     ping.more()
     ns.ip(f"route replace 198.51.100.0/24 via {UNDERLAY}252")
     frame, = captures[1].wait(lambda p: UDP in p and p[IP].dst == "198.51.100.2",
                               "VXLAN by the second")
     assert frame.dst == routers[1].mac("eth0")
-    sent, received = ping.result()
-    assert sent == received
+    assert ping.lost() == []
     ns.ip("route del 198.51.100.0/24")
     wait_for(lambda: a.unreachable("10.0.0.2"), "no route")
     assert weft.drops()["vxlan_no_route"] > 0
