@@ -572,6 +572,7 @@ struct kernel *kernel_new(int index, uint16_t vlan)
 	k->vlan = vlan;
 	k->endpoint = -1;
 	k->next_route = MAX_REMOTES;
+	k->changed = true; // since the commit that this is for has read the address
 	k->errors = open_errors();
 	k->events = netlink_open();
 	k->questions = netlink_open();
