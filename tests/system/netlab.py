@@ -342,6 +342,15 @@ class Lab:
         assert "error" not in report, report.get("error")
         return report["end"]
 
+    def iperf_udp(self, client, server, *options, most):
+        """UDP by iperf3 until less than `most` percent is lost, three times at most: a machine with other
+        work to do may lose some of any run. The sum of the last report."""
+        for _ in range(3):
+            total = self.iperf(client, server, "-u", *options)["sum"]
+            if total["lost_percent"] < most:
+                return total
+        raise AssertionError(f"{total['lost_percent']:.2f} % of {total['packets']} are lost, not for once")
+
     def close(self):
         """Ends what still runs and removes everything. Goes on after a failure, reports the first."""
         failures = []

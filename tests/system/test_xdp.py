@@ -518,8 +518,7 @@ def test_partial_checksums(lab, mode):
     assert shared.b.ping("10.0.0.1")
     end = lab.iperf(shared.b, shared.a)
     assert end["sum_received"]["bytes"] > 5e6
-    end = lab.iperf(shared.b, shared.a, "-u", "-b", "5M", "-l", "1000")
-    assert end["sum"]["packets"] > 100 and end["sum"]["lost_percent"] < 5
+    assert lab.iperf_udp(shared.b, shared.a, "-b", "5M", "-l", "1000", most=5)["packets"] > 100
     assert "vxlan_udp_csum" not in shared.weft.drops()
 
 
