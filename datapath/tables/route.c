@@ -12,16 +12,14 @@
 #define MAX_NESTED	 34 // prefixes of 33 lengths, and all addresses
 
 struct builder {
-	struct route_table *table;
-	uint32_t *starts;
-	uint32_t *ranges;
-	struct route_target *targets;
-	uint32_t n_targets;
+	uint32_t *starts;	      // of the ranges
+	struct route_target *targets; // likewise
+	uint32_t n_ranges;
 	struct route_hop *hops;
 	uint32_t n_hops;
 	struct {
 		uint64_t end;
-		uint32_t target;
+		struct route_target target;
 	} around[MAX_NESTED];
 	unsigned n_around;
 };
@@ -81,32 +79,29 @@ static void add_hop(struct builder *b, struct route_target *target, const struct
 	target->n_hops++;
 }
 
-// Adds what the best of `n` routes with one prefix lead to; the best come first.
-static uint32_t add_target(struct builder *b, const struct route *routes, size_t n)
+// What the best of `n` routes with one prefix lead to; the best come first.
+static struct route_target target_of(struct builder *b, const struct route *routes, size_t n)
 {
-	struct route_target *target = &b->targets[b->n_targets];
+	struct route_target target = {.kind = kind_of(routes), .first = b->n_hops};
 
-	*target = (struct route_target){.kind = kind_of(routes), .first = b->n_hops};
 	for (size_t i = 0; i < n && routes[i].source == routes[0].source; i++)
-		add_hop(b, target, &routes[i]);
-	return b->n_targets++;
+		add_hop(b, &target, &routes[i]);
+	return target;
 }
 
 // From an address on, another target holds.
-static void add_range(struct builder *b, uint64_t start, uint32_t target)
+static void add_range(struct builder *b, uint64_t start, struct route_target target)
 {
-	struct route_table *table = b->table;
-
 	if (start == END_OF_ADDRESSES)
 		return;
 	// Nothing was in between.
-	if (table->n_ranges != 0 && b->starts[table->n_ranges - 1] == start)
-		table->n_ranges--;
-	b->starts[table->n_ranges] = (uint32_t)start;
-	b->ranges[table->n_ranges++] = target;
+	if (b->n_ranges != 0 && b->starts[b->n_ranges - 1] == start)
+		b->n_ranges--;
+	b->starts[b->n_ranges] = (uint32_t)start;
+	b->targets[b->n_ranges++] = target;
 }
 
-static void enter(struct builder *b, uint64_t start, uint64_t size, uint32_t target)
+static void enter(struct builder *b, uint64_t start, uint64_t size, struct route_target target)
 {
 	add_range(b, start, target);
 	b->around[b->n_around].end = start + size;
@@ -123,26 +118,35 @@ static void leave(struct builder *b, uint64_t address)
 	}
 }
 
+// Fills the last block up. Returns the number of blocks.
+static uint32_t fill_up(struct builder *b)
+{
+	uint32_t n_blocks = (b->n_ranges + ROUTE_BLOCK - 1) / ROUTE_BLOCK;
+
+	for (uint32_t i = b->n_ranges; i < n_blocks * ROUTE_BLOCK; i++) {
+		b->starts[i] = UINT32_MAX;
+		b->targets[i] = b->targets[b->n_ranges - 1];
+	}
+	return n_blocks;
+}
+
 void route_build(
 	struct route_table *table, struct arena *arena, const struct route *routes, size_t n)
 {
+	const struct route_target nowhere = {.kind = ROUTE_TO_NOWHERE};
+	size_t max_ranges = 2 * n + 1 + ROUTE_BLOCK;
 	struct route *sorted = arena_alloc(arena, (n + 1) * sizeof(*sorted));
 	struct builder b = {
-		.table = table,
-		.starts = arena_alloc(arena, (2 * n + 1) * sizeof(*b.starts)),
-		.ranges = arena_alloc(arena, (2 * n + 1) * sizeof(*b.ranges)),
-		.targets = arena_alloc(arena, (n + 1) * sizeof(*b.targets)),
-		.n_targets = 1,
+		.starts = arena_alloc(arena, max_ranges * sizeof(*b.starts)),
+		.targets = arena_alloc(arena, max_ranges * sizeof(*b.targets)),
 		.hops = arena_alloc(arena, (n + 1) * sizeof(*b.hops)),
 		.n_hops = 1, // hop 0 is nobody's
 	};
 
-	*table = (struct route_table){
-		.starts = b.starts, .ranges = b.ranges, .targets = b.targets, .hops = b.hops};
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = routes[i];
 	qsort(sorted, n, sizeof(*sorted), compare_routes);
-	enter(&b, 0, END_OF_ADDRESSES, 0);
+	enter(&b, 0, END_OF_ADDRESSES, nowhere);
 	for (size_t i = 0, end; i < n; i = end) {
 		uint64_t first = first_address(&sorted[i]);
 
@@ -150,7 +154,9 @@ void route_build(
 			end++;
 		leave(&b, first);
 		enter(&b, first, (uint64_t)prefix_size_mask(sorted[i].len) + 1,
-			add_target(&b, &sorted[i], end - i));
+			target_of(&b, &sorted[i], end - i));
 	}
 	leave(&b, END_OF_ADDRESSES);
+	*table = (struct route_table){
+		.n_blocks = fill_up(&b), .starts = b.starts, .targets = b.targets, .hops = b.hops};
 }
