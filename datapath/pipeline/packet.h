@@ -108,6 +108,16 @@ static inline void packet_read_ethernet(struct packet *p)
 	p->ethertype = load_be16(p->frame + 12);
 }
 
+// Writes the MACs of the frame.
+static inline void packet_set_macs(struct packet *p, uint64_t destination, uint64_t source)
+{
+	uint64_t first = rte_cpu_to_be_64(destination << 16 | source >> 32);
+	uint32_t last = rte_cpu_to_be_32((uint32_t)source);
+
+	memcpy(p->frame, &first, sizeof(first));
+	memcpy(p->frame + sizeof(first), &last, sizeof(last));
+}
+
 // Outer source address of a tunnel packet between decap and output, 0 for others. The outer headers
 // still lie in front of the frame; decap lets no options pass, so that the distance is known.
 static inline rte_be32_t packet_vtep(const struct packet *p)

@@ -33,7 +33,6 @@ void pipeline_forward(struct worker_ctx *ctx, struct burst *burst)
 	struct burst *routed = &ctx->routed[ctx->n_routers];
 
 	stage_forward(ctx, burst);
-	take_for_routers(ctx, burst);
 	stage_track(ctx, burst);
 	stage_flood(ctx, burst);
 	pipeline_send(ctx, burst);

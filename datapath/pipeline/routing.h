@@ -12,14 +12,14 @@ struct worker_ctx;
 
 struct routing {
 	const struct router *router;
-	struct inet ip;			   // as it came
+	const struct route_target *target; // of the destination
 	struct track_packet *track;	   // NULL: nothing here can be translated
-	const struct route_target *target; // when nothing can be translated: of the destination
+	uint32_t neighbour;		   // hash of the next hop, when nothing can be translated
 	uint16_t by;			   // attachment of the router that it came to
 	uint16_t out;			   // that it leaves by
-	rte_be32_t destination;		   // behind the translation
-	uint32_t neighbour;		   // its slot in the table, when nothing can be translated
-	bool is_translated;		   // what follows holds
+	uint16_t l3_len;
+	bool is_translated;	// what follows holds
+	rte_be32_t destination; // behind the translation
 	struct nat_ends to;
 	struct nat_ends quoted; // by an ICMP error
 };
@@ -27,13 +27,13 @@ struct routing {
 // The session of a later fragment, by the L4 header of its first one.
 void nat_later(
 	struct worker_ctx *ctx, const struct fragment_verdict *first, struct track_packet *track);
-// Before the route is known (R4 to R6): translates what belongs to a session, or goes to a floating
-// address.
+// Before the route is known (R4 to R6), for a packet that may be translated: finds out what belongs
+// to a session, or goes to a floating address.
 void nat_before(struct worker_ctx *ctx, struct routing *r);
-// When it is (R10): begins the session of a new flow. INET_OK or why it dies: ct_full,
-// nat_exhausted, nat_no_session, icmp_err_bad.
-enum drop_reason nat_after(struct worker_ctx *ctx, const struct packet *p, struct routing *r);
-// Rewrites the packet. INET_OK or icmp_err_bad.
+// When it is (R10), for one without a session: begins that of a new flow. INET_OK or why it dies:
+// ct_full, nat_exhausted, nat_no_session, icmp_err_bad.
+enum drop_reason nat_begin(struct worker_ctx *ctx, const struct packet *p, struct routing *r);
+// Rewrites a packet that is translated. INET_OK or icmp_err_bad.
 enum drop_reason nat_apply(const struct routing *r, uint8_t *l3);
 
 // Appends a packet to a burst, in fragments if it is larger than `mtu`. The burst goes on

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a frame goes: to the place of its destination MAC, or to everybody.
+// Where a frame goes: to the place of its destination MAC, or to everybody. What goes to a router
+// leaves the burst, for that of the routers.
 //
-// In: packets of learn. Out: out and remote, or PACKET_FLOOD.
-// Drops: hairpin, unknown_unicast.
+// In: packets of learn. Out: out and remote, or PACKET_FLOOD; those in ctx->routed[ctx->n_routers].
+// Drops: hairpin, unknown_unicast, rtr_loop; confirm: ct_full.
 
 #include "pipeline/stages.h"
 
@@ -12,23 +13,45 @@ static inline void set_flood(struct worker_ctx *ctx, struct packet *p)
 	ctx->n_flood++;
 }
 
-static bool forward_unknown(struct worker_ctx *ctx, struct packet *p)
+enum fate {
+	GONE, // dropped, or in the care of a router
+	STAYS,
+};
+
+static enum fate forward_unknown(struct worker_ctx *ctx, struct packet *p)
 {
 	if (ctx->snapshot->networks[p->network].flags & NETWORK_DROP_UNKNOWN_UNICAST) {
 		drop(ctx, p, DROP_UNKNOWN_UNICAST);
-		return false;
+		return GONE;
 	}
 	set_flood(ctx, p);
-	return true;
+	return STAYS;
 }
 
-static inline bool forward(struct worker_ctx *ctx, struct packet *p)
+// ARP and the like are the slow path's.
+static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p)
+{
+	struct burst *routed = &ctx->routed[ctx->n_routers];
+
+	if (unlikely(p->ethertype == ETHER_TYPE_ARP))
+		return STAYS;
+	if (unlikely(ctx->n_routers == MAX_ROUTER_HOPS - 1)) {
+		drop(ctx, p, DROP_RTR_LOOP);
+		return GONE;
+	}
+	// Its network lets the answer in.
+	if (likely(p->track != TRACK_NEW || p->session != 0) || confirm(ctx, p))
+		routed->packets[routed->n++] = *p;
+	return GONE;
+}
+
+static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
 {
 	uint32_t *seen_s;
 
 	if (p->destination & MAC_GROUP_BIT) {
 		set_flood(ctx, p);
-		return true;
+		return STAYS;
 	}
 	uint16_t location = fdb_location(
 		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
@@ -38,7 +61,7 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 		     (location == p->location ||
 			     (location & LOCATION_REMOTE && p->flags & PACKET_FROM_TUNNEL)))) {
 		drop(ctx, p, DROP_HAIRPIN);
-		return false;
+		return GONE;
 	}
 	if (location & LOCATION_REMOTE) {
 		p->out = ctx->snapshot->networks[p->network].tunnel;
@@ -52,8 +75,7 @@ static inline bool forward(struct worker_ctx *ctx, struct packet *p)
 	if (unlikely(p->out == 0 || p->out >= ctx->snapshot->n_attachments ||
 		     out->network != p->network))
 		return forward_unknown(ctx, p);
-	ctx->n_routed += out->kind == ATTACHMENT_ROUTER;
-	return true;
+	return out->kind == ATTACHMENT_ROUTER ? to_router(ctx, p) : STAYS;
 }
 
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)
@@ -61,9 +83,9 @@ void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 	struct packet *to = burst->packets;
 
 	ctx->n_flood = 0;
-	ctx->n_routed = 0;
+	ctx->routed[ctx->n_routers].n = 0;
 	BURST_FOREACH (p, burst) {
-		if (likely(forward(ctx, p)))
+		if (forward(ctx, p) == STAYS)
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);

@@ -29,8 +29,6 @@ void nat_before(struct worker_ctx *ctx, struct routing *r)
 {
 	const struct tracker tracker = tracker_of(ctx);
 
-	if (r->track == NULL)
-		return;
 	if (likely(track_translate(&tracker, r->track, &r->to, &r->quoted))) {
 		r->is_translated = true;
 		r->destination = r->to.destination;
@@ -46,7 +44,7 @@ void nat_before(struct worker_ctx *ctx, struct routing *r)
 
 static bool is_to_floating(const struct routing *r)
 {
-	return r->destination != load_32(r->ip.destination);
+	return r->destination != load_32(r->track->ip.destination);
 }
 
 // T1 to T5: the source that the packet leaves with.
@@ -87,23 +85,22 @@ static uint16_t owner_of(
 	return ctx->snapshot->attachments[p->in].kind == ATTACHMENT_PORT ? p->in : r->by;
 }
 
-enum drop_reason nat_after(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
+enum drop_reason nat_begin(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
 	const struct tracker tracker = tracker_of(ctx);
-	struct track_translation translation = {.to = nat_ends_of(&r->ip)};
 	struct track_packet *track = r->track;
+	struct track_translation translation = {.to = nat_ends_of(&track->ip)};
 	enum drop_reason reason;
 
-	if (track == NULL || track->session != 0)
-		return INET_OK;
 	translation.to.destination = r->destination;
 	translate_source(r, &translation);
-	bool is_translated = is_to_floating(r) || translation.to.source != load_32(r->ip.source);
+	bool is_translated =
+		is_to_floating(r) || translation.to.source != load_32(track->ip.source);
 
 	if (track->state != TRACK_NEW) {
 		if (!is_translated)
 			return INET_OK;
-		return quotes_too_little(&r->ip) ? DROP_ICMP_ERR_BAD : DROP_NAT_NO_SESSION;
+		return quotes_too_little(&track->ip) ? DROP_ICMP_ERR_BAD : DROP_NAT_NO_SESSION;
 	}
 	if (!is_translated) {
 		if (r->by == r->router->gateway && r->out != r->by &&
@@ -121,11 +118,11 @@ enum drop_reason nat_after(struct worker_ctx *ctx, const struct packet *p, struc
 
 enum drop_reason nat_apply(const struct routing *r, uint8_t *l3)
 {
-	if (!r->is_translated)
-		return INET_OK;
-	if (r->track->state != TRACK_RELATED) {
-		nat_rewrite(l3, &r->ip, &r->to);
+	const struct inet *ip = &r->track->ip;
+
+	if (likely(r->track->state != TRACK_RELATED)) {
+		nat_rewrite(l3, ip, &r->to);
 		return INET_OK;
 	}
-	return nat_rewrite_error(l3, &r->ip, &r->to, &r->quoted) ? INET_OK : DROP_ICMP_ERR_BAD;
+	return nat_rewrite_error(l3, ip, &r->to, &r->quoted) ? INET_OK : DROP_ICMP_ERR_BAD;
 }

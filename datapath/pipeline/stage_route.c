@@ -53,6 +53,14 @@ static inline bool is_in(rte_be32_t address, uint32_t prefix, unsigned len)
 	return (rte_be_to_cpu_32(address) ^ prefix) >> (32 - len) == 0;
 }
 
+// What most packets have on both ends; 0/8, 127/8 and from 224/4 on is looked at.
+static inline bool is_common(rte_be32_t address)
+{
+	uint8_t octet = rte_be_to_cpu_32(address) >> 24;
+
+	return octet != 0 && octet != 127 && octet < 224;
+}
+
 static bool leads_back(const struct router *router, const struct route_target *target, uint16_t by)
 {
 	for (uint16_t i = 0; i < target->n_hops; i++) {
@@ -62,127 +70,135 @@ static bool leads_back(const struct router *router, const struct route_target *t
 	return false;
 }
 
-// Whether no packet can have this source.
-static bool is_martian_source(const struct routing *r, rte_be32_t source)
+static bool is_uncommon_martian(rte_be32_t source)
 {
-	const struct route_target *target = route_find(&r->router->routes, source);
+	return is_in(source, 0, 8) || is_in(source, 0x7f000000, 8) ||
+	       is_in(source, 0xe0000000, 4) || source == UINT32_MAX;
+}
 
-	if (is_in(source, 0, 8) || is_in(source, 0x7f000000, 8) || is_in(source, 0xe0000000, 4) ||
-		source == UINT32_MAX)
+// Whether no packet can have this source.
+static inline bool is_martian_source(const struct router *router, rte_be32_t source, uint16_t by)
+{
+	const struct route_target *target = route_find(&router->routes, source);
+
+	if (unlikely(!is_common(source)) && is_uncommon_martian(source))
 		return true;
 	if (target->kind == ROUTE_TO_SELF || target->kind == ROUTE_TO_BROADCAST)
 		return true;
-	return r->router->flags & ROUTER_STRICT_SOURCE && !leads_back(r->router, target, r->by);
+	return unlikely(router->flags & ROUTER_STRICT_SOURCE) && !leads_back(router, target, by);
 }
 
-static enum drop_reason check_destination(rte_be32_t destination)
+static enum drop_reason check_uncommon(rte_be32_t destination)
 {
 	if (is_in(destination, 0xe0000000, 4) || destination == UINT32_MAX)
 		return DROP_RTR_MCAST;
-	if (is_in(destination, 0, 8) || is_in(destination, 0x7f000000, 8) ||
-		is_in(destination, 0xf0000000, 4))
-		return DROP_RTR_MARTIAN;
-	return INET_OK;
+	return DROP_RTR_MARTIAN; // 0/8, 127/8, 240/4
 }
 
-static enum drop_reason check(const struct packet *p, struct routing *r)
+static inline enum drop_reason check(
+	const struct packet *p, struct inet *ip, const struct router *router)
 {
 	enum drop_reason reason;
 
-	if (p->ethertype != ETHER_TYPE_IPV4)
+	if (unlikely(p->ethertype != ETHER_TYPE_IPV4))
 		return DROP_RTR_L2;
-	reason = inet_read(&r->ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4);
-	if (reason != INET_OK)
+	reason = inet_read(ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4);
+	if (unlikely(reason != INET_OK))
 		return reason;
-	if (r->ip.l4 - r->ip.l3 > IP4_LEN && is_source_routed(&r->ip))
+	if (unlikely(ip->l4 - ip->l3 > IP4_LEN) && is_source_routed(ip))
 		return DROP_RTR_SOURCE_ROUTE;
-	if (is_martian_source(r, load_32(r->ip.source)))
+	if (unlikely(is_martian_source(router, load_32(ip->source), p->out)))
 		return DROP_RTR_MARTIAN;
-	r->destination = load_32(r->ip.destination);
-	return check_destination(r->destination);
+	rte_be32_t destination = load_32(ip->destination);
+
+	return likely(is_common(destination)) ? INET_OK : check_uncommon(destination);
 }
 
 // ---- R4 ----------------------------------------------------------------------------------------
 
 // Only what comes in or goes out by the gateway can be translated or be an answer to what was; an
 // address of the router itself may stand for a translated one.
-static bool may_be_translated(const struct routing *r)
+static inline bool may_be_translated(const struct routing *r)
 {
 	const struct router *router = r->router;
 
 	if (router->gateway == 0)
 		return false;
-	if (r->by == router->gateway)
-		return true;
-	const struct route_target *target = route_find(&router->routes, r->destination);
-
-	return target->kind == ROUTE_TO_SELF || leads_back(router, target, router->gateway) ||
+	return r->by == router->gateway || r->target->kind == ROUTE_TO_SELF ||
+	       leads_back(router, r->target, router->gateway) ||
 	       router_map_find(&router->fixed, r->destination) != 0;
 }
 
 // The same for all packets between two addresses, so that fragments stay together.
-static uint32_t flow_hash_of(const struct worker_ctx *ctx, const struct routing *r)
+static uint32_t flow_hash_of(
+	const struct worker_ctx *ctx, const struct packet *p, const struct routing *r)
 {
-	return flow_hash(ctx->tables->flow_seed, load_32(r->ip.source),
-		(uint64_t)r->ip.protocol << 32 | r->destination);
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
+
+	return flow_hash(
+		ctx->tables->flow_seed, ip->source, (uint64_t)ip->protocol << 32 | r->destination);
 }
 
-static const struct route_hop *hop_of(
-	const struct worker_ctx *ctx, const struct routing *r, const struct route_target *target)
+static inline const struct route_hop *hop_of(
+	const struct worker_ctx *ctx, const struct packet *p, const struct routing *r)
 {
-	return route_hop(&r->router->routes, target, flow_hash_of(ctx, r));
+	uint32_t hash = likely(r->target->n_hops == 1) ? 0 : flow_hash_of(ctx, p, r);
+
+	return route_hop(&r->router->routes, r->target, hash);
 }
 
-static rte_be32_t next_hop_of(const struct routing *r, const struct route_hop *hop)
+static inline rte_be32_t next_hop_of(const struct routing *r, const struct route_hop *hop)
 {
 	return hop->gateway != 0 ? hop->gateway : r->destination;
 }
 
 // The route of a packet that nothing can translate is known at once, and so who its neighbour is.
-static void look_ahead(struct worker_ctx *ctx, struct routing *r)
+static inline void look_ahead(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	const struct neighbour_table *neighbours = ctx->tables->neighbours;
-
-	r->target = route_find(&r->router->routes, r->destination);
 	if (unlikely(r->target->kind != ROUTE_TO_HOPS))
 		return;
-	const struct route_hop *hop = hop_of(ctx, r, r->target);
+	const struct route_hop *hop = hop_of(ctx, p, r);
 
-	r->neighbour =
-		neighbour_slot(neighbours, neighbour_key(hop->interface, next_hop_of(r, hop)));
-	neighbour_prefetch_slot(neighbours, r->neighbour);
+	r->neighbour = neighbour_hash_prefetch(
+		ctx->tables->neighbours, neighbour_key(hop->interface, next_hop_of(r, hop)));
 }
 
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may
 // have a session are the first `n` of ctx->tracked.
 static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 {
+	const struct snapshot *snapshot = ctx->snapshot;
 	struct packet *to = burst->packets;
+	struct routing *r = ctx->routing;
 	uint16_t n = 0;
 
 	BURST_FOREACH (p, burst) {
-		struct routing *r = &ctx->routing[to - burst->packets];
-
-		*r = (struct routing){
-			.by = p->out,
-			.router =
-				&ctx->snapshot->routers[ctx->snapshot->attachments[p->out].router],
-		};
-		enum drop_reason reason = check(p, r);
+		const struct router *router =
+			&snapshot->routers[snapshot->attachments[p->out].router];
+		struct track_packet *track = &ctx->tracked[n];
+		enum drop_reason reason = check(p, &track->ip, router);
 
 		if (unlikely(reason != INET_OK)) {
 			drop(ctx, p, reason);
 			continue;
 		}
+		r->router = router;
+		r->by = p->out;
+		r->l3_len = track->ip.l3_len;
+		r->destination = load_32(track->ip.destination);
+		r->target = route_find(&router->routes, r->destination);
+		r->is_translated = false;
+		r->track = NULL;
 		if (may_be_translated(r)) {
-			r->track = &ctx->tracked[n++];
-			r->track->ip = r->ip;
-			r->track->zone = r->router->zone;
-			r->track->checksum_good = l4_checksum_verified(ctx, p);
+			r->track = track;
+			track->zone = router->zone;
+			track->checksum_good = l4_checksum_verified(ctx, p);
+			n++;
 		} else {
-			look_ahead(ctx, r);
+			look_ahead(ctx, p, r);
 		}
 		to = burst_keep(to, p);
+		r++;
 	}
 	burst_end(burst, to);
 	return n;
@@ -200,13 +216,13 @@ enum fate {
 };
 
 struct decision {
-	uint8_t fate; // enum fate
-	uint8_t icmp_type;
-	uint8_t icmp_code;
-	uint16_t mtu;		 // that an ICMP error tells
-	enum drop_reason reason; // DROPPED
-	rte_be32_t next_hop;
-	uint64_t mac; // of the next hop
+	enum fate fate;
+	union {
+		uint64_t mac;		 // ROUTED: of the next hop
+		enum drop_reason reason; // DROPPED
+		uint32_t icmp;		 // REFUSED: punt_icmp()
+		rte_be32_t next_hop;	 // UNRESOLVED
+	};
 };
 
 static struct decision dropped(enum drop_reason reason)
@@ -214,89 +230,91 @@ static struct decision dropped(enum drop_reason reason)
 	return (struct decision){.fate = DROPPED, .reason = reason};
 }
 
-static struct decision refused(uint8_t type, uint8_t code)
+static struct decision refused(uint8_t type, uint8_t code, uint16_t mtu)
 {
-	return (struct decision){.fate = REFUSED, .icmp_type = type, .icmp_code = code};
+	return (struct decision){.fate = REFUSED, .icmp = punt_icmp(type, code, mtu)};
 }
 
-static bool is_metadata_request(const struct routing *r)
+static bool is_metadata_request(const struct packet *p, const struct routing *r)
 {
-	return r->destination == METADATA && r->ip.protocol == IP_PROTOCOL_TCP &&
-	       r->ip.destination_port == HTTP_PORT && r->by != r->router->gateway;
+	struct inet ip;
+
+	if (r->destination != METADATA || r->by == r->router->gateway)
+		return false;
+	inet_read(&ip, p->frame + ETHERNET_LEN, r->l3_len, ETHER_TYPE_IPV4); // has been checked
+	return ip.protocol == IP_PROTOCOL_TCP && ip.destination_port == HTTP_PORT;
 }
 
 // R6: nothing else goes to 169.254.0.0/16.
-static struct decision to_link_local(const struct routing *r)
+static struct decision to_link_local(const struct packet *p, const struct routing *r)
 {
-	if (!is_metadata_request(r))
+	if (!is_metadata_request(p, r))
 		return dropped(DROP_RTR_MARTIAN);
 	if (!(r->router->flags & ROUTER_METADATA))
 		return dropped(DROP_METADATA_NONE);
 	return (struct decision){.fate = LOCAL};
 }
 
-static struct decision to_next_hop(
-	struct worker_ctx *ctx, struct routing *r, const struct route_target *target)
+static inline struct decision to_next_hop(
+	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	const struct route_hop *hop = hop_of(ctx, r, target);
+	const struct route_hop *hop = hop_of(ctx, p, r);
 	const struct attachment *out = &ctx->snapshot->attachments[hop->interface];
-	struct decision decision = {.fate = ROUTED};
+	struct neighbour_table *neighbours = ctx->tables->neighbours;
+	rte_be32_t next_hop = next_hop_of(r, hop);
+	uint64_t key = neighbour_key(hop->interface, next_hop);
+	uint32_t *used_s;
 
 	r->out = hop->interface;
 	if (unlikely(!(out->flags & ATTACHMENT_UP)))
 		return dropped(DROP_PORT_DOWN);
-	if (unlikely(r->ip.l3_len > out->max_len - ETHERNET_LEN &&
-		     load_16(r->ip.l3 + 6) & RTE_BE16(IPV4_DF))) {
-		decision = refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED);
-		decision.mtu = out->max_len - ETHERNET_LEN;
-		return decision;
-	}
-	decision.next_hop = next_hop_of(r, hop);
-	struct neighbour_entry *neighbour =
-		neighbour_lookup(ctx->tables->neighbours, r->out, decision.next_hop);
+	if (unlikely(r->l3_len > out->max_len - ETHERNET_LEN) &&
+		load_16(p->frame + ETHERNET_LEN + 6) & RTE_BE16(IPV4_DF))
+		return refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
+			out->max_len - ETHERNET_LEN);
+	uint32_t hash = r->track == NULL ? r->neighbour : neighbour_hash(neighbours, key);
+	uint64_t mac = neighbour_lookup(neighbours, key, hash, &used_s);
 
-	if (unlikely(neighbour == NULL)) {
-		decision.fate = UNRESOLVED;
-		return decision;
-	}
-	neighbour_used(neighbour, ctx->now_s);
-	decision.mac = neighbour->mac;
-	return decision;
+	if (unlikely(mac == 0))
+		return (struct decision){.fate = UNRESOLVED, .next_hop = next_hop};
+	neighbour_used(used_s, ctx->now_s);
+	return (struct decision){.fate = ROUTED, .mac = mac};
 }
 
-static struct decision decide(struct worker_ctx *ctx, struct routing *r)
+static inline struct decision decide(
+	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	const struct route_target *target =
-		r->target != NULL ? r->target : route_find(&r->router->routes, r->destination);
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
 
 	if (unlikely(is_in(r->destination, 0xa9fe0000, 16)))
-		return to_link_local(r);
-	if (unlikely(target->kind == ROUTE_TO_SELF))
+		return to_link_local(p, r);
+	if (unlikely(r->target->kind == ROUTE_TO_SELF))
 		return (struct decision){.fate = LOCAL};
-	if (unlikely(target->kind == ROUTE_TO_BROADCAST))
+	if (unlikely(r->target->kind == ROUTE_TO_BROADCAST))
 		return dropped(DROP_RTR_DIRECTED_BCAST);
-	if (unlikely(r->ip.l3[offsetof(struct ipv4_wire, ttl)] <= 1))
-		return refused(ICMP_TIME_EXCEEDED, 0);
-	if (unlikely(target->kind == ROUTE_TO_NOWHERE))
-		return refused(ICMP_UNREACHABLE, 0);
-	return to_next_hop(ctx, r, target);
+	if (unlikely(ip->ttl <= 1))
+		return refused(ICMP_TIME_EXCEEDED, 0, 0);
+	if (unlikely(r->target->kind == ROUTE_TO_NOWHERE))
+		return refused(ICMP_UNREACHABLE, 0, 0);
+	return to_next_hop(ctx, p, r);
 }
 
 // Those that a worker can not finish leave as they came.
 static void give_up(struct worker_ctx *ctx, struct packet *p, const struct routing *r,
 	const struct decision *decision)
 {
-	struct punt_detail detail = {.interface = r->out};
+	struct punt_detail detail = {.interface = 0};
 
 	switch (decision->fate) {
 	case DROPPED:
 		drop(ctx, p, decision->reason);
 		break;
 	case REFUSED:
-		detail.icmp = punt_icmp(decision->icmp_type, decision->icmp_code, decision->mtu);
+		detail.icmp = decision->icmp;
 		punt_with(ctx, p, PUNT_ICMP_ERROR, &detail);
 		break;
 	case UNRESOLVED:
+		detail.interface = r->out;
 		detail.next_hop = decision->next_hop;
 		punt_with(ctx, p, PUNT_UNRESOLVED, &detail);
 		break;
@@ -307,18 +325,17 @@ static void give_up(struct worker_ctx *ctx, struct packet *p, const struct routi
 }
 
 // The packet is in the care of the attachment it leaves by, as if that had sent it.
-static void enter(struct worker_ctx *ctx, struct packet *p, const struct routing *r, uint64_t mac)
+static inline void enter(
+	struct worker_ctx *ctx, struct packet *p, const struct routing *r, uint64_t mac)
 {
 	const struct attachment *out = &ctx->snapshot->attachments[r->out];
-	uint16_t domain = ctx->snapshot->networks[out->network].domain;
-	struct ether_wire *ether = (struct ether_wire *)p->frame;
+	uint64_t domain_key = fdb_key(ctx->snapshot->networks[out->network].domain, 0);
 
 	counter_add(&attachment_counters(ctx, p->care)->handed_out, 1);
 	counter_add(&attachment_counters(ctx, r->out)->handed_in, 1);
-	ether_addr_set(ether->destination, mac);
-	ether_addr_set(ether->source, out->mac);
+	packet_set_macs(p, mac, out->mac);
 	// The padding of another link.
-	p->len = ETHERNET_LEN + r->ip.l3_len;
+	p->len = ETHERNET_LEN + r->l3_len;
 	p->mbuf->data_len = p->len;
 	p->mbuf->pkt_len = p->len;
 	p->in = p->care = p->location = r->out;
@@ -327,29 +344,40 @@ static void enter(struct worker_ctx *ctx, struct packet *p, const struct routing
 	p->session = 0;
 	if (!is_later_fragment(ctx, p))
 		p->track = TRACK_NONE;
-	p->source = fdb_key(domain, out->mac);
-	p->source_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->source);
-	p->destination = fdb_key(domain, mac);
+	p->source = domain_key | out->mac; // nobody learns it, nor asks for its hash
+	p->destination = domain_key | mac;
 	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
+}
+
+// Finds out how a packet is translated, and where it goes by that.
+static inline void translate(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
+{
+	rte_be32_t destination = r->destination;
+
+	if (is_later_fragment(ctx, p))
+		nat_later(ctx, &ctx->fragments[p->fragment], r->track);
+	nat_before(ctx, r);
+	if (r->destination != destination)
+		r->target = route_find(&r->router->routes, r->destination);
 }
 
 // False: the packet has ended.
 static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routing *r)
 {
 	uint8_t *l3 = p->frame + ETHERNET_LEN;
-	enum drop_reason reason;
+	enum drop_reason reason = INET_OK;
 
-	if (r->track != NULL && is_later_fragment(ctx, p))
-		nat_later(ctx, &ctx->fragments[p->fragment], r->track);
-	nat_before(ctx, r);
-	struct decision decision = decide(ctx, r);
+	if (r->track != NULL)
+		translate(ctx, p, r);
+	struct decision decision = decide(ctx, p, r);
 
 	if (unlikely(decision.fate != ROUTED)) {
 		give_up(ctx, p, r, &decision);
 		return false;
 	}
-	reason = nat_after(ctx, p, r);
-	if (likely(reason == INET_OK))
+	if (r->track != NULL && unlikely(r->track->session == 0))
+		reason = nat_begin(ctx, p, r);
+	if (r->is_translated && likely(reason == INET_OK))
 		reason = nat_apply(r, l3);
 	if (unlikely(reason != INET_OK)) {
 		drop(ctx, p, reason);
@@ -391,45 +419,16 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	const struct tracker tracker = {
 		.sessions = ctx->tables->sessions, .worker = ctx->index, .now_s = ctx->now_s};
 	struct packet *to = burst->packets;
+	struct routing *r = ctx->routing;
 	uint16_t n = read_burst(ctx, burst);
 
-	for (uint16_t i = 0; i < burst->n; i++) {
-		if (ctx->routing[i].target != NULL)
-			neighbour_prefetch(ctx->tables->neighbours, ctx->routing[i].neighbour);
-	}
-	track_lookup(&tracker, ctx->tracked, n);
+	if (n != 0)
+		track_lookup(&tracker, ctx->tracked, n);
 	BURST_FOREACH (p, burst) {
-		// Behind `to`: a packet keeps its place in ctx->routing until it is done.
-		if (likely(route(ctx, p, &ctx->routing[p - burst->packets])))
+		if (likely(route(ctx, p, r++)))
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);
 	if (burst->n != 0)
 		send_on(ctx, burst);
-}
-
-// Copies of floods, ARP and the like are the slow path's.
-static bool is_for_router(const struct worker_ctx *ctx, const struct packet *p)
-{
-	return !(p->flags & PACKET_FLOOD) && p->ethertype != ETHER_TYPE_ARP &&
-	       ctx->snapshot->attachments[p->out].kind == ATTACHMENT_ROUTER;
-}
-
-void take_for_routers(struct worker_ctx *ctx, struct burst *burst)
-{
-	struct burst *routed = &ctx->routed[ctx->n_routers];
-	struct packet *to = burst->packets;
-
-	routed->n = 0;
-	if (likely(ctx->n_routed == 0))
-		return;
-	BURST_FOREACH (p, burst) {
-		if (!is_for_router(ctx, p))
-			to = burst_keep(to, p);
-		else if (ctx->n_routers == MAX_ROUTER_HOPS - 1)
-			drop(ctx, p, DROP_RTR_LOOP);
-		else if (p->track != TRACK_NEW || p->session != 0 || confirm(ctx, p))
-			routed->packets[routed->n++] = *p; // its network lets the answer in
-	}
-	burst_end(burst, to);
 }

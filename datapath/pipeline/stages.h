@@ -26,9 +26,6 @@ void pipeline_forward(struct worker_ctx *ctx, struct burst *burst);
 // The last three, for packets whose way out is known: output, encap, tx. Empties the burst.
 void pipeline_send(struct worker_ctx *ctx, struct burst *burst);
 
-// Moves what forward has found to be a router's to ctx->routed[ctx->n_routers].
-void take_for_routers(struct worker_ctx *ctx, struct burst *burst);
-
 // Lets the fragments die whose first has not come in time. Once a round.
 void fragments_expire(struct worker_ctx *ctx);
 

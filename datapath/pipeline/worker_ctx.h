@@ -49,7 +49,6 @@ struct worker_ctx {
 	rte_be32_t last_vtep;
 
 	uint16_t n_flood;   // packets of the burst in forward that go to many
-	uint16_t n_routed;  // and that go to a router
 	uint16_t n_routers; // that the burst in forward has gone through
 	uint16_t n_tunnel;  // packets of the burst in output that go to a VTEP
 	uint16_t ip_id;	    // identification of the next outer header

@@ -275,14 +275,6 @@ void router_heard(struct slowpath *s, const struct internal_port *port, const st
 
 // ---- timers -----------------------------------------------------------------------------------
 
-static uint32_t last_use(struct slowpath *s, const struct router_hop *hop)
-{
-	const struct neighbour_entry *entry =
-		neighbour_lookup(s->tables->neighbours, hop->interface, hop->address);
-
-	return entry == NULL ? 0 : __atomic_load_n(&entry->used_s, __ATOMIC_RELAXED);
-}
-
 static bool is_unused(struct slowpath *s, const struct router_hop *hop, uint32_t used_s)
 {
 	uint32_t made_s = tables_now_s(s->tables, hop->used_ns);
@@ -293,7 +285,7 @@ static bool is_unused(struct slowpath *s, const struct router_hop *hop, uint32_t
 
 static void look_at(struct slowpath *s, struct router_hop *hop)
 {
-	uint32_t used_s = last_use(s, hop);
+	uint32_t used_s = neighbour_last_use(s->tables->neighbours, hop->interface, hop->address);
 	bool is_due = s->now_ns >= hop->deadline_ns;
 
 	if (hop->state != ROUTER_HOP_INCOMPLETE && is_unused(s, hop, used_s)) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The side of the neighbour table that changes it. A removed entry leaves a mark in its slot, since
-// others may lie behind it; a new entry takes the first mark on its way. Marks that no entry lies
-// behind are freed at once, and a quarter of the slots always stays free, so that a search ends.
+// The side of the neighbour table that changes it. It has half as many slots again as there may be
+// entries, so that there is room near every bucket.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +10,18 @@
 #include "tables/memory.h"
 #include "tables/neighbour.h"
 
-static struct neighbour_entry removed; // the mark; its MAC is 0
+#define SLOT_FREE    0
+#define SLOT_REMOVED 1
+
+_Static_assert(
+	N_NEIGHBOUR_BUCKETS *NEIGHBOUR_BUCKET_SIZE >= MAX_NEIGHBOURS / 2 * 3, "room for all");
+
+// Where an entry is, or could be.
+struct slot {
+	uint32_t home; // bucket that it belongs to
+	uint32_t at;   // bucket that it is in
+	unsigned i;
+};
 
 struct neighbour_table *neighbour_table_new(struct rcu *rcu)
 {
@@ -30,93 +40,95 @@ struct neighbour_table *neighbour_table_new(struct rcu *rcu)
 
 void neighbour_table_free(struct neighbour_table *table)
 {
-	if (table == NULL)
-		return;
-	for (uint32_t i = 0; i < N_NEIGHBOUR_SLOTS; i++) {
-		if (table->slots[i] != &removed)
-			free(table->slots[i]);
-	}
-	table_free(table, sizeof(*table));
+	if (table != NULL)
+		table_free(table, sizeof(*table));
 }
 
-static struct neighbour_entry **slot_at(struct neighbour_table *table, uint32_t i)
+static uint32_t next_bucket(uint32_t bucket)
 {
-	return &table->slots[i & (N_NEIGHBOUR_SLOTS - 1)];
+	return (bucket + 1) & (N_NEIGHBOUR_BUCKETS - 1);
 }
 
-static void put(
-	struct neighbour_table *table, struct neighbour_entry **slot, struct neighbour_entry *entry)
+// The slot in or behind the bucket of `key` that has `content`: the key itself, or SLOT_FREE.
+// False: there is none.
+static bool find(
+	const struct neighbour_table *table, uint64_t key, uint64_t content, struct slot *slot)
 {
-	struct neighbour_entry *old = *slot;
+	slot->home = neighbour_hash(table, key);
+	slot->at = slot->home;
+	do {
+		const struct neighbour_bucket *bucket = &table->buckets[slot->at];
 
-	__atomic_store_n(slot, entry, __ATOMIC_RELEASE);
-	if (old != NULL && old != &removed)
-		rcu_retire(table->rcu, old, free);
+		for (slot->i = 0; slot->i < NEIGHBOUR_BUCKET_SIZE; slot->i++) {
+			if (bucket->key[slot->i] == content)
+				return true;
+		}
+		if (content == key && bucket->n_passed == 0)
+			return false;
+		slot->at = next_bucket(slot->at);
+	} while (slot->at != slot->home);
+	return false;
 }
 
-// The slot of a key, or the one where a new entry belongs.
-static struct neighbour_entry **find_slot(struct neighbour_table *table, uint64_t key)
+// Counts an entry in the buckets between its home and its place, or counts it no more (-1).
+static void count_passed(struct neighbour_table *table, const struct slot *slot, uint32_t change)
 {
-	struct neighbour_entry **mark = NULL;
+	for (uint32_t i = slot->home; i != slot->at; i = next_bucket(i)) {
+		uint32_t *n = &table->buckets[i].n_passed;
 
-	for (uint32_t i = neighbour_slot(table, key);; i++) {
-		struct neighbour_entry **slot = slot_at(table, i);
-
-		if (*slot == NULL)
-			return mark != NULL ? mark : slot;
-		if (*slot == &removed && mark == NULL)
-			mark = slot;
-		if (*slot != &removed && (*slot)->key == key)
-			return slot;
+		__atomic_store_n(n, *n + change, __ATOMIC_RELEASE);
 	}
 }
 
 bool neighbour_set(
 	struct neighbour_table *table, uint16_t attachment, rte_be32_t address, uint64_t mac)
 {
-	struct neighbour_entry **slot = find_slot(table, neighbour_key(attachment, address));
-	bool is_new = *slot == NULL || *slot == &removed;
-	struct neighbour_entry *entry;
+	uint64_t key = neighbour_key(attachment, address);
+	struct slot slot;
 
-	if (!is_new && (*slot)->mac == mac)
+	if (find(table, key, key, &slot)) {
+		__atomic_store_n(&table->buckets[slot.at].mac[slot.i], mac, __ATOMIC_RELAXED);
 		return true;
-	if (is_new && (table->n == MAX_NEIGHBOURS ||
-			      (*slot == NULL && table->n_used == N_NEIGHBOUR_SLOTS / 4 * 3)))
+	}
+	if (table->n == MAX_NEIGHBOURS || !find(table, key, SLOT_FREE, &slot))
 		return false;
-	entry = calloc(1, sizeof(*entry));
-	if (entry == NULL)
-		return false;
-	entry->key = neighbour_key(attachment, address);
-	entry->mac = mac;
-	if (!is_new)
-		entry->used_s = __atomic_load_n(&(*slot)->used_s, __ATOMIC_RELAXED);
-	table->n += is_new;
-	table->n_used += *slot == NULL;
-	put(table, slot, entry);
+	struct neighbour_bucket *bucket = &table->buckets[slot.at];
+
+	count_passed(table, &slot, 1);
+	bucket->mac[slot.i] = mac;
+	bucket->used_s[slot.i] = 0;
+	__atomic_store_n(&bucket->key[slot.i], key, __ATOMIC_RELEASE);
+	table->n++;
 	return true;
 }
 
-// Marks before a free slot keep nobody together.
-static void free_marks(struct neighbour_table *table, struct neighbour_entry **last)
+// Of a slot, when no worker can have found its key any more.
+static void free_slot(void *key)
 {
-	uint32_t i = (uint32_t)(last - table->slots);
-
-	if (*slot_at(table, i + 1) != NULL)
-		return;
-	for (; *slot_at(table, i) == &removed; i--) {
-		__atomic_store_n(slot_at(table, i), NULL, __ATOMIC_RELEASE);
-		table->n_used--;
-	}
+	*(uint64_t *)key = SLOT_FREE;
 }
 
 void neighbour_remove(struct neighbour_table *table, uint16_t attachment, rte_be32_t address)
 {
 	uint64_t key = neighbour_key(attachment, address);
-	struct neighbour_entry **slot = find_slot(table, key);
+	struct slot slot;
 
-	if (*slot == NULL || (*slot)->key != key || *slot == &removed)
+	if (!find(table, key, key, &slot))
 		return;
-	put(table, slot, &removed);
+	uint64_t *found = &table->buckets[slot.at].key[slot.i];
+
+	__atomic_store_n(found, SLOT_REMOVED, __ATOMIC_RELEASE);
+	count_passed(table, &slot, UINT32_MAX);
+	rcu_retire(table->rcu, found, free_slot);
 	table->n--;
-	free_marks(table, slot);
+}
+
+uint32_t neighbour_last_use(struct neighbour_table *table, uint16_t attachment, rte_be32_t address)
+{
+	uint64_t key = neighbour_key(attachment, address);
+	uint32_t *used_s;
+
+	if (neighbour_lookup(table, key, neighbour_hash(table, key), &used_s) == 0)
+		return 0;
+	return __atomic_load_n(used_s, __ATOMIC_RELAXED);
 }

@@ -28,9 +28,10 @@ static void teardown(void)
 
 static uint64_t mac_at(uint16_t attachment, uint32_t address)
 {
-	const struct neighbour_entry *entry = neighbour_lookup(table, attachment, address);
+	uint64_t key = neighbour_key(attachment, address);
+	uint32_t *used_s;
 
-	return entry == NULL ? 0 : entry->mac;
+	return neighbour_lookup(table, key, neighbour_hash(table, key), &used_s);
 }
 
 START_TEST(an_interface_and_an_address_are_the_key)
@@ -46,12 +47,21 @@ END_TEST
 
 START_TEST(a_new_mac_keeps_the_time_of_use)
 {
+	uint64_t key = neighbour_key(1, 100);
+	uint32_t *used_s = NULL;
+
 	neighbour_set(table, 1, 100, 0xa);
-	neighbour_used(neighbour_lookup(table, 1, 100), 77);
+	ck_assert_uint_eq(neighbour_last_use(table, 1, 100), 0);
+	neighbour_lookup(table, key, neighbour_hash(table, key), &used_s);
+	neighbour_used(used_s, 77);
 	neighbour_set(table, 1, 100, 0xb);
 	ck_assert_uint_eq(mac_at(1, 100), 0xb);
-	ck_assert_uint_eq(neighbour_lookup(table, 1, 100)->used_s, 77);
+	ck_assert_uint_eq(neighbour_last_use(table, 1, 100), 77);
 	ck_assert_uint_eq(table->n, 1);
+	neighbour_remove(table, 1, 100);
+	rcu_barrier(rcu);
+	neighbour_set(table, 1, 100, 0xb);
+	ck_assert_uint_eq(neighbour_last_use(table, 1, 100), 0); // another neighbour
 }
 END_TEST
 
@@ -63,7 +73,54 @@ START_TEST(what_is_not_there_can_be_removed)
 	neighbour_remove(table, 1, 100);
 	ck_assert_uint_eq(mac_at(1, 100), 0);
 	ck_assert_uint_eq(table->n, 0);
-	ck_assert_uint_eq(table->n_used, 0);
+}
+END_TEST
+
+// Who is in the middle of a look-up may have found the key, but has not read the MAC yet.
+START_TEST(a_slot_is_not_used_again_at_once)
+{
+	uint64_t key = neighbour_key(1, 100);
+	uint32_t *used_s = NULL;
+
+	rcu_reader_online(rcu, 0);
+	neighbour_set(table, 1, 100, 0xa);
+	neighbour_lookup(table, key, neighbour_hash(table, key), &used_s);
+	struct neighbour_bucket *bucket = &table->buckets[neighbour_hash(table, key)];
+
+	neighbour_remove(table, 1, 100);
+	neighbour_set(table, 1, 100, 0xb);
+	rcu_poll(rcu);
+	ck_assert_uint_eq(bucket->mac[0], 0xa);
+	ck_assert_uint_eq(bucket->mac[1], 0xb);
+	rcu_quiescent(rcu, 0);
+	rcu_poll(rcu);
+	neighbour_remove(table, 1, 100);
+	neighbour_set(table, 1, 100, 0xc);
+	ck_assert_uint_eq(bucket->mac[0], 0xc);
+	rcu_reader_offline(rcu, 0);
+}
+END_TEST
+
+// Search goes on behind a full bucket as long as somebody went on, and no longer.
+START_TEST(entries_behind_a_full_bucket)
+{
+	enum { N = 3 * NEIGHBOUR_BUCKET_SIZE };
+	uint32_t addresses[N], n = 0;
+
+	for (uint32_t address = 1; n < N; address++) {
+		if (neighbour_hash(table, neighbour_key(1, address)) == 77)
+			addresses[n++] = address;
+	}
+	for (unsigned i = 0; i < N; i++)
+		ck_assert(neighbour_set(table, 1, addresses[i], i + 1));
+	ck_assert_uint_eq(table->buckets[77].n_passed, N - NEIGHBOUR_BUCKET_SIZE);
+	for (unsigned i = 0; i < N; i++) {
+		ck_assert_uint_eq(mac_at(1, addresses[i]), i + 1);
+		neighbour_remove(table, 1, addresses[i]);
+		ck_assert_uint_eq(mac_at(1, addresses[i]), 0);
+	}
+	ck_assert_uint_eq(table->buckets[77].n_passed, 0);
+	ck_assert_uint_eq(table->buckets[78].n_passed, 0);
 }
 END_TEST
 
@@ -114,6 +171,8 @@ int main(void)
 		an_interface_and_an_address_are_the_key,
 		a_new_mac_keeps_the_time_of_use,
 		what_is_not_there_can_be_removed,
+		a_slot_is_not_used_again_at_once,
+		entries_behind_a_full_bucket,
 		a_full_table_takes_no_more,
 		entries_that_come_and_go,
 	};
