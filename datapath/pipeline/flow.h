@@ -96,11 +96,10 @@ static inline bool flow_read_ip4(struct flow *flow, const struct worker_ctx *ctx
 
 	if (available < IP4_LEN)
 		return false;
-	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
+	uint16_t header_len = inet_ip4_header_len(p->frame + l3);
 	uint16_t total_len = rte_be_to_cpu_16(ip->total_len);
 
-	if (ip->version_ihl >> 4 != 4 || header_len < IP4_LEN || total_len < header_len ||
-		total_len > available)
+	if (unlikely(header_len == 0 || total_len < header_len || total_len > available))
 		return false;
 	struct flow_l4 l4 = {
 		.ip = (const uint8_t *)ip,

@@ -2,7 +2,6 @@
 
 #include <rte_branch_prediction.h>
 
-#include "net/headers.h"
 #include "pipeline/inet.h"
 #include "pipeline/sum.h"
 
@@ -16,75 +15,6 @@ enum {
 	IP6_AUTHENTICATION = 51,
 	IP6_DESTINATION = 60,
 };
-
-static inline void read_ports(struct inet *ip)
-{
-	if (ip->fragment == INET_LATER || ip->l4_len < 4 || !inet_has_ports(ip->protocol))
-		return;
-	ip->source_port = load_be16(ip->l4);
-	ip->destination_port = load_be16(ip->l4 + 2);
-}
-
-// ---- IPv4 -------------------------------------------------------------------------------------
-
-static inline unsigned ip4_header_len(const uint8_t *l3)
-{
-	return (l3[0] & 0xf) * 4u;
-}
-
-static inline enum inet_fragment ip4_fragment(const uint8_t *l3)
-{
-	uint16_t word = load_be16(l3 + 6);
-
-	if (word & IPV4_OFFSET_MASK)
-		return INET_LATER;
-	return word & IPV4_MF ? INET_FIRST : INET_WHOLE;
-}
-
-// The header is there.
-static inline void ip4_fill(struct inet *ip, const uint8_t *l3, uint16_t len)
-{
-	unsigned header_len = ip4_header_len(l3);
-
-	*ip = (struct inet){
-		.l3 = l3,
-		.l4 = l3 + header_len,
-		.source = l3 + 12,
-		.destination = l3 + 16,
-		.l3_len = len,
-		.l4_len = (uint16_t)(len - header_len),
-		.family = 4,
-		.protocol = l3[9],
-		.fragment = ip4_fragment(l3),
-	};
-	read_ports(ip);
-}
-
-static inline bool ip4_header_fits(const uint8_t *l3, uint16_t available)
-{
-	return available >= IP4_LEN && l3[0] >> 4 == 4 && ip4_header_len(l3) >= IP4_LEN &&
-	       ip4_header_len(l3) <= available;
-}
-
-static enum drop_reason ip4_read(struct inet *ip, const uint8_t *l3, uint16_t available)
-{
-	if (!ip4_header_fits(l3, available))
-		return DROP_IP4_MALFORMED;
-	unsigned header_len = ip4_header_len(l3);
-	uint16_t total_len = load_be16(l3 + 2);
-
-	if (total_len < header_len || total_len > available)
-		return DROP_IP4_MALFORMED;
-	// Nearly all headers have no options: a fixed length is summed without a loop.
-	uint64_t sum = sum_words(l3, IP4_LEN / 4);
-
-	if (unlikely(header_len != IP4_LEN))
-		sum += sum_words(l3 + IP4_LEN, header_len / 4 - IP4_LEN / 4);
-	if (unlikely(!sum_is_right(sum)))
-		return DROP_IP4_CSUM;
-	ip4_fill(ip, l3, total_len);
-	return INET_OK;
-}
 
 // ---- IPv6 -------------------------------------------------------------------------------------
 
@@ -162,11 +92,11 @@ static bool ip6_fill(struct inet *ip, const uint8_t *l3, uint16_t len)
 	};
 	if (!ip6_walk(ip))
 		return false;
-	read_ports(ip);
+	inet_read_ports(ip);
 	return true;
 }
 
-static enum drop_reason ip6_read(struct inet *ip, const uint8_t *l3, uint16_t available)
+enum drop_reason inet_read_ip6(struct inet *ip, const uint8_t *l3, uint16_t available)
 {
 	if (available < IP6_LEN || l3[0] >> 4 != 6)
 		return DROP_IP6_MALFORMED;
@@ -181,28 +111,23 @@ static enum drop_reason ip6_read(struct inet *ip, const uint8_t *l3, uint16_t av
 
 // ---- both -------------------------------------------------------------------------------------
 
-enum drop_reason inet_read(
-	struct inet *ip, const uint8_t *l3, uint16_t available, uint16_t ethertype)
-{
-	return ethertype == ETHER_TYPE_IPV4 ? ip4_read(ip, l3, available)
-					    : ip6_read(ip, l3, available);
-}
-
 void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t l4_len)
 {
 	ip->protocol = protocol;
 	ip->l4 = l4;
 	ip->l4_len = l4_len;
 	ip->fragment = INET_FIRST;
-	read_ports(ip);
+	inet_read_ports(ip);
 }
 
 bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uint8_t family)
 {
 	if (family == 4) {
-		if (!ip4_header_fits(l3, available))
+		uint16_t header_len = available < IP4_LEN ? 0 : inet_ip4_header_len(l3);
+
+		if (header_len == 0 || header_len > available)
 			return false;
-		ip4_fill(ip, l3, available);
+		inet_fill_ip4(ip, l3, header_len, available);
 	} else {
 		if (available < IP6_LEN || l3[0] >> 4 != 6 || !ip6_fill(ip, l3, available))
 			return false;

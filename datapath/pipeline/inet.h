@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+
 #include "net/headers.h"
+#include "pipeline/sum.h"
 #include "tables/counters.h"
 
 #define INET_OK N_DROP_REASONS // no reason to drop it
@@ -38,10 +41,94 @@ struct inet {
 	uint8_t fragment;		// enum inet_fragment
 };
 
+// Whether the L4 header of a protocol starts with a source and a destination port.
+static inline bool inet_has_ports(uint8_t protocol)
+{
+	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
+	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP ||
+	       protocol == IP_PROTOCOL_UDPLITE;
+}
+
+static inline void inet_read_ports(struct inet *ip)
+{
+	if (ip->fragment == INET_LATER || ip->l4_len < 4 || !inet_has_ports(ip->protocol))
+		return;
+	ip->source_port = load_be16(ip->l4);
+	ip->destination_port = load_be16(ip->l4 + 2);
+}
+
+// Length of the IPv4 header that starts with `first`; 0: it is none. Nearly all have no options:
+// what depends on the length is known for them.
+static inline uint16_t inet_ip4_header_len(const uint8_t *l3)
+{
+	uint16_t len = (l3[0] & 0xf) * 4;
+
+	if (likely(l3[0] == (4 << 4 | IP4_LEN / 4)))
+		return IP4_LEN;
+	return l3[0] >> 4 == 4 && len >= IP4_LEN ? len : 0;
+}
+
+// Checks the header of an IPv4 packet of which `available` bytes, padding included, are there.
+// INET_OK, and the header's length, or why the packet dies.
+static inline enum drop_reason inet_check_ip4(
+	const uint8_t *l3, uint16_t available, uint16_t *header_len)
+{
+	if (unlikely(available < IP4_LEN))
+		return DROP_IP4_MALFORMED;
+	uint16_t total_len = load_be16(l3 + 2);
+
+	*header_len = inet_ip4_header_len(l3);
+	if (unlikely(*header_len == 0 || total_len < *header_len || total_len > available))
+		return DROP_IP4_MALFORMED;
+	uint64_t sum = sum_words(l3, IP4_LEN / 4);
+
+	if (unlikely(*header_len != IP4_LEN))
+		sum += sum_words(l3 + IP4_LEN, (*header_len - IP4_LEN) / 4);
+	return likely(sum_is_right(sum)) ? INET_OK : DROP_IP4_CSUM;
+}
+
+static inline void inet_fill_ip4(
+	struct inet *ip, const uint8_t *l3, uint16_t header_len, uint16_t len)
+{
+	uint16_t word = load_be16(l3 + 6);
+
+	*ip = (struct inet){
+		.l3 = l3,
+		.l4 = l3 + header_len,
+		.source = l3 + 12,
+		.destination = l3 + 16,
+		.l3_len = len,
+		.l4_len = len - header_len,
+		.family = 4,
+		.protocol = l3[9],
+		.fragment = word & IPV4_OFFSET_MASK ? INET_LATER
+			    : word & IPV4_MF	    ? INET_FIRST
+						    : INET_WHOLE,
+	};
+	inet_read_ports(ip);
+}
+
+// The same as inet_read(), of one family.
+static inline enum drop_reason inet_read_ip4(struct inet *ip, const uint8_t *l3, uint16_t available)
+{
+	uint16_t header_len;
+	enum drop_reason reason = inet_check_ip4(l3, available, &header_len);
+
+	if (likely(reason == INET_OK))
+		inet_fill_ip4(ip, l3, header_len, load_be16(l3 + 2));
+	return reason;
+}
+
+enum drop_reason inet_read_ip6(struct inet *ip, const uint8_t *l3, uint16_t available);
+
 // Reads a packet of which `available` bytes, padding included, are there. INET_OK or why it dies.
 // `ethertype` is that of IPv4 or IPv6.
-enum drop_reason inet_read(
-	struct inet *ip, const uint8_t *l3, uint16_t available, uint16_t ethertype);
+static inline enum drop_reason inet_read(
+	struct inet *ip, const uint8_t *l3, uint16_t available, uint16_t ethertype)
+{
+	return likely(ethertype == ETHER_TYPE_IPV4) ? inet_read_ip4(ip, l3, available)
+						    : inet_read_ip6(ip, l3, available);
+}
 
 // Reads as much of a packet as an ICMP error quotes: the end may be missing. False when it can not
 // be true, or when its L4 header does not begin there.
@@ -52,14 +139,6 @@ void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t 
 
 // Whether a number of an IPv6 "next header" is an extension header.
 bool inet_is_extension(uint8_t next);
-
-// Whether the L4 header of a protocol starts with a source and a destination port.
-static inline bool inet_has_ports(uint8_t protocol)
-{
-	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
-	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP ||
-	       protocol == IP_PROTOCOL_UDPLITE;
-}
 
 // Whether the checksum of a whole TCP, UDP, ICMP or ICMPv6 packet is right, or was left to hardware
 // by a kernel (it is then the sum of the pseudo header). UDP may have none. The L4 header is there

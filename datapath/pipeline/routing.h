@@ -13,6 +13,7 @@ struct worker_ctx;
 struct routing {
 	const struct router *router;
 	const struct route_target *target; // of the destination
+	const struct route_hop *hop;	   // of that, when nothing can be translated
 	struct track_packet *track;	   // NULL: nothing here can be translated
 	uint32_t neighbour;		   // hash of the next hop, when nothing can be translated
 	uint16_t by;			   // attachment of the router that it came to

@@ -13,16 +13,11 @@
 
 #define LINK_LOCAL_MACS UINT64_C(0x0180c2000000) // the last four bits are free
 
-// What the packets of one attachment have in common, looked up once for those in a row, and how
-// many they are, counted once.
+// The attachment of packets in a row, looked up once for them, and how many they are, counted once.
 struct entry {
 	const struct attachment *attachment;
 	const struct network *network;
-	uint64_t key;	  // FDB key of MAC 0
-	uint16_t id;	  // of the attachment
-	uint16_t max_len; // without a tag below
-	bool up;
-	bool drops_ethertypes;
+	unsigned id; // of the attachment; wider than in a packet, as in output
 	uint64_t packets;
 	uint64_t bytes;
 };
@@ -38,17 +33,12 @@ static void entry_end(struct worker_ctx *ctx, const struct entry *entry)
 static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint16_t id)
 {
 	const struct attachment *attachment = &ctx->snapshot->attachments[id];
-	const struct network *network = &ctx->snapshot->networks[attachment->network];
 
-	*entry = (struct entry){
-		.attachment = attachment,
-		.network = network,
-		.key = fdb_key(network->domain, 0),
-		.id = id,
-		.max_len = attachment->max_len,
-		.up = (attachment->flags & ATTACHMENT_UP) && (network->flags & NETWORK_UP),
-		.drops_ethertypes = network->flags & NETWORK_DROP_OTHER_ETHERTYPES,
-	};
+	entry->attachment = attachment;
+	entry->network = &ctx->snapshot->networks[attachment->network];
+	entry->id = id;
+	entry->packets = 0;
+	entry->bytes = 0;
 }
 
 // A port that has its device for itself: tags are the instance's own business, or not allowed.
@@ -133,20 +123,22 @@ static bool is_common_ethertype(const struct packet *p)
 // The checks in the order of the behaviour specification. N_DROP_REASONS: the frame may come in.
 static inline enum drop_reason check(const struct entry *entry, struct packet *p)
 {
+	const struct attachment *attachment = entry->attachment;
+	uint16_t network_flags = entry->network->flags;
 	bool tag_below = p->flags & PACKET_TAG_BELOW;
 	bool tag_permitted = tag_below && passes_tags(entry);
 
-	if (unlikely(!entry->up))
+	if (unlikely(!(attachment->flags & ATTACHMENT_UP) || !(network_flags & NETWORK_UP)))
 		return DROP_PORT_DOWN;
-	if (unlikely(p->len > entry->max_len + (tag_permitted ? VLAN_TAG_LEN : 0)))
+	if (unlikely(p->len > attachment->max_len + (tag_permitted ? VLAN_TAG_LEN : 0)))
 		return DROP_OVERSIZE_RX;
 	if (unlikely((p->source & MAC_GROUP_BIT) || p->source == 0))
 		return DROP_SRC_MAC_INVALID;
 	if (unlikely((p->destination & ~UINT64_C(0xf)) == LINK_LOCAL_MACS))
 		return DROP_LINK_LOCAL;
 	if (unlikely(tag_below && !tag_permitted))
-		return tag_reason(entry->attachment);
-	if (unlikely(entry->drops_ethertypes && !is_common_ethertype(p)))
+		return tag_reason(attachment);
+	if (unlikely(network_flags & NETWORK_DROP_OTHER_ETHERTYPES) && !is_common_ethertype(p))
 		return DROP_ETHERTYPE;
 	if (unlikely(p->outer_ecn & ECN_ECT1) && // ECT(1) or CE: the others change nothing
 		!ecn_decapsulate(p))
@@ -174,14 +166,16 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry 
 		drop(ctx, p, reason);
 		return false;
 	}
+	uint64_t key = fdb_key(entry->network->domain, 0);
+
 	p->network = entry->attachment->network;
 	p->track = 0;	 // outer_ecn no more
 	p->fragment = 0; // vid no more
 	if (!(p->flags & PACKET_FROM_TUNNEL))
 		p->location = p->in;
-	p->source |= entry->key;
+	p->source |= key;
 	p->source_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->source);
-	p->destination |= entry->key;
+	p->destination |= key;
 	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
 	return true;
 }

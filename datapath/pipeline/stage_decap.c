@@ -104,27 +104,6 @@ static bool is_our_address(const struct tunnel *tunnel, rte_be32_t address)
 	       address == tunnel->broadcast || address == LIMITED_BROADCAST;
 }
 
-// D2, but for options. N_DROP_REASONS: the header is good.
-static inline enum drop_reason check_ip4(const struct ipv4_wire *ip, uint16_t available)
-{
-	if (available < IP4_LEN)
-		return DROP_IP4_MALFORMED;
-	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
-	uint16_t total_len = rte_be_to_cpu_16(ip->total_len);
-
-	if (ip->version_ihl >> 4 != 4 || header_len < IP4_LEN || total_len < header_len ||
-		total_len > available)
-		return DROP_IP4_MALFORMED;
-	// Nearly all headers have no options: a fixed length is summed without a loop.
-	uint64_t sum = sum_words((const uint8_t *)ip, IP4_LEN / 4);
-
-	if (unlikely(header_len != IP4_LEN))
-		sum += sum_words((const uint8_t *)(ip + 1), (header_len - IP4_LEN) / 4);
-	if (sum_fold(sum) != 0xffff)
-		return DROP_IP4_CSUM;
-	return N_DROP_REASONS;
-}
-
 // What is addressed to this host and no tunnel datagram.
 static enum fate take_host_ip4(struct worker_ctx *ctx, struct packet *p, const struct ipv4_wire *ip)
 {
@@ -235,15 +214,15 @@ static enum fate take_ip4(struct worker_ctx *ctx, struct packet *p, uint16_t l3)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
 	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + l3);
-	enum drop_reason reason = check_ip4(ip, p->len - l3);
+	uint16_t header_len;
+	enum drop_reason reason = inet_check_ip4(p->frame + l3, p->len - l3, &header_len);
 
-	if (unlikely(reason != N_DROP_REASONS))
+	if (unlikely(reason != INET_OK))
 		return not_for_host(ctx, p, reason);
 	if (!is_our_address(tunnel, ip->destination))
 		return not_for_host(ctx, p, DROP_UNDERLAY_OTHER);
 	if (ip->protocol != IP_PROTOCOL_UDP)
 		return take_host_ip4(ctx, p, ip);
-	uint16_t header_len = (ip->version_ihl & 0xf) * 4;
 	uint16_t payload_len = rte_be_to_cpu_16(ip->total_len) - header_len;
 	bool has_options = header_len != IP4_LEN;
 	const struct udp_wire *udp = (const struct udp_wire *)((const uint8_t *)ip + header_len);

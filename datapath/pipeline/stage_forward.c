@@ -28,6 +28,12 @@ static enum fate forward_unknown(struct worker_ctx *ctx, struct packet *p)
 	return STAYS;
 }
 
+static enum fate hairpin(struct worker_ctx *ctx, const struct packet *p)
+{
+	drop(ctx, p, DROP_HAIRPIN);
+	return GONE;
+}
+
 // ARP and the like are the slow path's.
 static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p)
 {
@@ -56,24 +62,21 @@ static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
 	uint16_t location = fdb_location(
 		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
 
-	// From one VTEP to another is back to where it came from, too: the tunnel.
-	if (unlikely(location != 0 &&
-		     (location == p->location ||
-			     (location & LOCATION_REMOTE && p->flags & PACKET_FROM_TUNNEL)))) {
-		drop(ctx, p, DROP_HAIRPIN);
-		return GONE;
-	}
 	if (location & LOCATION_REMOTE) {
+		// From one VTEP to another is back to where it came from, too: the tunnel.
+		if (unlikely(p->flags & PACKET_FROM_TUNNEL))
+			return hairpin(ctx, p);
 		p->out = ctx->snapshot->networks[p->network].tunnel;
 		p->remote = location & ~LOCATION_REMOTE;
 	} else {
+		if (unlikely(location == p->location && location != 0))
+			return hairpin(ctx, p);
 		p->out = location;
 	}
-	// An entry may outlive for a moment what it points to.
+	// An entry may outlive for a moment what it points to. Attachment 0 is in no network.
 	const struct attachment *out = &ctx->snapshot->attachments[p->out];
 
-	if (unlikely(p->out == 0 || p->out >= ctx->snapshot->n_attachments ||
-		     out->network != p->network))
+	if (unlikely(p->out >= ctx->snapshot->n_attachments || out->network != p->network))
 		return forward_unknown(ctx, p);
 	return out->kind == ATTACHMENT_ROUTER ? to_router(ctx, p) : STAYS;
 }

@@ -56,9 +56,9 @@ static inline bool is_in(rte_be32_t address, uint32_t prefix, unsigned len)
 // What most packets have on both ends; 0/8, 127/8 and from 224/4 on is looked at.
 static inline bool is_common(rte_be32_t address)
 {
-	uint8_t octet = rte_be_to_cpu_32(address) >> 24;
+	uint32_t octet = rte_be_to_cpu_32(address) >> 24;
 
-	return octet != 0 && octet != 127 && octet < 224;
+	return octet - 1 < 223 && octet != 127;
 }
 
 static bool leads_back(const struct router *router, const struct route_target *target, uint16_t by)
@@ -102,7 +102,7 @@ static inline enum drop_reason check(
 
 	if (unlikely(p->ethertype != ETHER_TYPE_IPV4))
 		return DROP_RTR_L2;
-	reason = inet_read(ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4);
+	reason = inet_read_ip4(ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN);
 	if (unlikely(reason != INET_OK))
 		return reason;
 	if (unlikely(ip->l4 - ip->l3 > IP4_LEN) && is_source_routed(ip))
@@ -157,10 +157,9 @@ static inline void look_ahead(struct worker_ctx *ctx, const struct packet *p, st
 {
 	if (unlikely(r->target->kind != ROUTE_TO_HOPS))
 		return;
-	const struct route_hop *hop = hop_of(ctx, p, r);
-
+	r->hop = hop_of(ctx, p, r);
 	r->neighbour = neighbour_hash_prefetch(
-		ctx->tables->neighbours, neighbour_key(hop->interface, next_hop_of(r, hop)));
+		ctx->tables->neighbours, neighbour_key(r->hop->interface, next_hop_of(r, r->hop)));
 }
 
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may
@@ -241,8 +240,8 @@ static bool is_metadata_request(const struct packet *p, const struct routing *r)
 
 	if (r->destination != METADATA || r->by == r->router->gateway)
 		return false;
-	inet_read(&ip, p->frame + ETHERNET_LEN, r->l3_len, ETHER_TYPE_IPV4); // has been checked
-	return ip.protocol == IP_PROTOCOL_TCP && ip.destination_port == HTTP_PORT;
+	return inet_read_ip4(&ip, p->frame + ETHERNET_LEN, r->l3_len) == INET_OK &&
+	       ip.protocol == IP_PROTOCOL_TCP && ip.destination_port == HTTP_PORT;
 }
 
 // R6: nothing else goes to 169.254.0.0/16.
@@ -258,7 +257,7 @@ static struct decision to_link_local(const struct packet *p, const struct routin
 static inline struct decision to_next_hop(
 	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	const struct route_hop *hop = hop_of(ctx, p, r);
+	const struct route_hop *hop = r->track == NULL ? r->hop : hop_of(ctx, p, r);
 	const struct attachment *out = &ctx->snapshot->attachments[hop->interface];
 	struct neighbour_table *neighbours = ctx->tables->neighbours;
 	rte_be32_t next_hop = next_hop_of(r, hop);

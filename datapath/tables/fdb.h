@@ -24,6 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #include "tables/limits.h"
 #include "tables/rcu.h"
 
@@ -108,12 +112,23 @@ static inline uint32_t fdb_hash_prefetch(
 // The slot of `bucket` that may hold `key`, found without a branch.
 static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
 {
+#ifdef __AVX2__
+	const __m256i *keys = (const __m256i *)(const void *)bucket->key;
+	__m256i equal =
+		_mm256_cmpeq_epi64(_mm256_load_si256(keys), _mm256_set1_epi64x((long long)key));
+
+	// Bit 4: the first one when there is none.
+	return (unsigned)__builtin_ctz(
+		       (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) | 16) &
+	       3;
+#else
 	unsigned slot = 0;
 
 #pragma GCC unroll 3
 	for (unsigned i = 1; i < 4; i++)
 		slot += i * (__atomic_load_n(&bucket->key[i], __ATOMIC_RELAXED) == key);
 	return slot;
+#endif
 }
 
 // Whether a slot has this key. *value gets what it has, 0: nothing that holds; *seen_s where its

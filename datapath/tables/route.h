@@ -117,5 +117,7 @@ static inline const struct route_target *route_find(
 static inline const struct route_hop *route_hop(
 	const struct route_table *table, const struct route_target *target, uint32_t flow_hash)
 {
-	return &table->hops[target->first + ((uint64_t)flow_hash * target->n_hops >> 32)];
+	uint32_t n = target->n_hops == 1 ? 0 : (uint64_t)flow_hash * target->n_hops >> 32;
+
+	return &table->hops[target->first + n];
 }
