@@ -203,34 +203,47 @@ static inline enum track_state read_packet(struct track_packet *p)
 
 // ---- judging ----------------------------------------------------------------------------------
 
+// Whether a packet was found by the key of its session's originator, not by that of the replies.
+static inline bool is_by_key(const struct session *s, const struct session_tuple *tuple)
+{
+	return likely(!(session_flags(s) & SESSION_TRANSLATED)) ||
+	       session_key_equal(&s->key, &tuple->key);
+}
+
+static inline bool flows_back_by(
+	const struct session *s, const struct session_tuple *tuple, bool by_key)
+{
+	bool reversed = session_flags(s) & SESSION_REVERSED;
+	bool reply_reversed = session_flags(s) & SESSION_REPLY_REVERSED;
+
+	return by_key ? tuple->flipped != reversed : tuple->flipped == reply_reversed;
+}
+
 static inline bool flows_back(const struct session *s, const struct session_tuple *tuple)
 {
-	uint8_t flags = session_flags(s);
+	return flows_back_by(s, tuple, is_by_key(s, tuple));
+}
 
-	if (unlikely(flags & SESSION_TRANSLATED) && !session_key_equal(&s->key, &tuple->key)) {
-		bool reply_reversed = flags & SESSION_REPLY_REVERSED;
+// A host that talks to itself by an address of the router.
+static inline bool has_one_key(const struct session *s)
+{
+	struct session_key reply = session_reply_key(s);
 
-		return tuple->flipped == reply_reversed;
-	}
-	bool reversed = flags & SESSION_REVERSED;
-
-	return tuple->flipped != reversed;
+	return session_key_equal(&s->key, &reply);
 }
 
 // Each key of a translated session is that of one direction on one side of the router: what flows
 // the other way with the same addresses is none of it. The packet that an error quotes is seen from
 // the other end.
-static bool is_other_side(const struct session *s, const struct session_tuple *tuple, bool is_quote)
+static inline bool is_other_side(
+	const struct session *s, const struct session_tuple *tuple, bool is_quote)
 {
 	if (likely(!(session_flags(s) & SESSION_TRANSLATED)))
 		return false;
-	struct session_key reply = session_reply_key(s);
-	bool by_key = session_key_equal(&s->key, &tuple->key);
+	bool by_key = is_by_key(s, tuple);
 
-	// Both are one when a host talks to itself by an address of the router.
-	if (by_key && session_key_equal(&s->key, &reply))
-		return false;
-	return (flows_back(s, tuple) == by_key) != is_quote;
+	return unlikely((flows_back_by(s, tuple, by_key) == by_key) != is_quote) &&
+	       !(by_key && has_one_key(s));
 }
 
 static enum session_timeout simple_timeout(const struct inet *ip)
@@ -573,7 +586,7 @@ enum drop_reason track_confirm_translated(const struct tracker *tracker,
 }
 
 // The ends of a packet from one endpoint of a key to the other.
-static struct nat_ends ends_of_key(const struct session_key *key, bool from_second)
+static inline struct nat_ends ends_of_key(const struct session_key *key, bool from_second)
 {
 	uint32_t first = (uint32_t)(key->address[0] >> 32), second = (uint32_t)key->address[0];
 	uint16_t first_port = (uint16_t)(key->meta >> 16), second_port = (uint16_t)key->meta;
@@ -591,17 +604,6 @@ static struct nat_ends ends_of_key(const struct session_key *key, bool from_seco
 	return ends;
 }
 
-// Those of an answer to it.
-static struct nat_ends answer_to(const struct nat_ends *ends, bool is_query)
-{
-	return (struct nat_ends){
-		.source = ends->destination,
-		.destination = ends->source,
-		.source_port = is_query ? ends->source_port : ends->destination_port,
-		.destination_port = is_query ? 0 : ends->source_port,
-	};
-}
-
 bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
 	struct nat_ends *to, struct nat_ends *quoted)
 {
@@ -611,20 +613,23 @@ bool track_translate(const struct tracker *tracker, const struct track_packet *p
 	if (packet->session == 0 || !(flags & SESSION_TRANSLATED))
 		return false;
 	struct session_key reply_key = session_reply_key(s);
-	bool is_query = (uint8_t)(s->key.meta >> 32) == IP_PROTOCOL_ICMP;
-	struct nat_ends origin = ends_of_key(&s->key, flags & SESSION_REVERSED);
-	struct nat_ends reply = ends_of_key(&reply_key, flags & SESSION_REPLY_REVERSED);
-	const struct nat_ends *this = packet->reply ? &reply : &origin;
-	const struct nat_ends *other = packet->reply ? &origin : &reply;
+	bool is_reversed = flags & SESSION_REVERSED;
+	bool is_reply_reversed = flags & SESSION_REPLY_REVERSED;
+	const struct session_key *other = packet->reply ? &s->key : &reply_key;
+	bool from_second = packet->reply ? is_reversed : is_reply_reversed;
 
-	*to = answer_to(other, is_query);
-	if (packet->state != TRACK_RELATED)
+	// What the other side sends, the other way round.
+	*to = ends_of_key(other, !from_second);
+	if (likely(packet->state != TRACK_RELATED))
 		return true;
+	struct nat_ends this = packet->reply ? ends_of_key(&reply_key, is_reply_reversed)
+					     : ends_of_key(&s->key, is_reversed);
+
 	// Who sent the error may be a third: its address changes as that of the flow does.
-	if (to->source == this->source)
+	if (to->source == this.source)
 		to->source = load_32(packet->ip.source);
-	if (to->destination == this->destination)
+	if (to->destination == this.destination)
 		to->destination = load_32(packet->ip.destination);
-	*quoted = *other;
+	*quoted = ends_of_key(other, from_second);
 	return true;
 }

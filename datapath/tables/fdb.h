@@ -24,12 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
-
 #include "tables/limits.h"
 #include "tables/rcu.h"
+#include "tables/vector.h"
 
 // A location is an attachment id, or LOCATION_REMOTE | remote id. 0: none.
 #define LOCATION_REMOTE 0x8000u
@@ -112,7 +109,7 @@ static inline uint32_t fdb_hash_prefetch(
 // The slot of `bucket` that may hold `key`, found without a branch.
 static inline unsigned fdb_slot(const struct fdb_bucket *bucket, uint64_t key)
 {
-#ifdef __AVX2__
+#ifdef TABLES_AVX2
 	const __m256i *keys = (const __m256i *)(const void *)bucket->key;
 	__m256i equal =
 		_mm256_cmpeq_epi64(_mm256_load_si256(keys), _mm256_set1_epi64x((long long)key));

@@ -12,11 +12,9 @@
 
 #include <stdint.h>
 
-#ifdef __SSE4_1__
-#include <immintrin.h>
-#endif
-
 #include <rte_byteorder.h>
+
+#include "tables/vector.h"
 
 struct arena;
 
@@ -78,7 +76,7 @@ void route_build(
 // instructions for the loop.
 static inline unsigned route_count(const uint32_t *block, uint32_t address)
 {
-#ifdef __SSE4_1__
+#ifdef TABLES_SSE4
 	const __m128i *starts = (const __m128i *)(const void *)block;
 	__m128i all = _mm_set1_epi32((int)address), is_before[4];
 

@@ -31,6 +31,7 @@
 #include "tables/byte_lock.h"
 #include "tables/limits.h"
 #include "tables/rcu.h"
+#include "tables/vector.h"
 
 #define SESSION_BUCKET_SIZE   12
 #define SESSION_BUCKETS	      (MAX_SESSIONS / 4)
@@ -347,27 +348,23 @@ static inline uint8_t session_tag(uint32_t hash)
 	return tag + (tag == 0);
 }
 
-// A bit for each byte of `bytes` that is 0.
-static inline uint32_t session_zero_bytes(uint64_t bytes)
-{
-	const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
-	uint64_t zero = ~(((bytes & low7) + low7) | bytes | low7); // 0x80 where it is
-
-	return (uint32_t)((zero >> 7) * UINT64_C(0x0102040810204080) >> 56);
-}
-
-// Slots of a bucket whose tag is `tag`, a bit each.
+// Slots of a bucket whose tag is `tag`, a bit each. Acquire: an id read next is not older than its
+// tag.
 static inline uint32_t session_slots(const struct session_bucket *bucket, uint8_t tag)
 {
-	const uint64_t *eight = (const uint64_t *)(const void *)&bucket->tag[0];
-	const uint32_t *four = (const uint32_t *)(const void *)&bucket->tag[8];
-	uint64_t pattern = tag * UINT64_C(0x0101010101010101);
-	// Acquire: an id read next is not older than its tag.
-	uint64_t low = rte_le_to_cpu_64(__atomic_load_n(eight, __ATOMIC_ACQUIRE));
-	uint64_t high = rte_le_to_cpu_32(__atomic_load_n(four, __ATOMIC_ACQUIRE)) |
-			(~pattern & UINT64_C(0xffffffff00000000));
+#ifdef TABLES_SSE4
+	__m128i line = _mm_load_si128((const __m128i *)(const void *)bucket);
+	int equal = _mm_movemask_epi8(_mm_cmpeq_epi8(line, _mm_set1_epi8((char)tag)));
 
-	return session_zero_bytes(low ^ pattern) | session_zero_bytes(high ^ pattern) << 8;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return (uint32_t)equal & ((1u << SESSION_BUCKET_SIZE) - 1);
+#else
+	uint32_t slots = 0;
+
+	for (unsigned i = 0; i < SESSION_BUCKET_SIZE; i++)
+		slots |= (uint32_t)(__atomic_load_n(&bucket->tag[i], __ATOMIC_ACQUIRE) == tag) << i;
+	return slots;
+#endif
 }
 
 static inline uint32_t session_id_at(const struct session_bucket *bucket, unsigned slot)
