@@ -318,10 +318,30 @@ static bool can_begin(const struct inet *ip)
 	return !is_icmp(ip) || !icmp_query(ip).answer;
 }
 
-// Third pass, for one packet.
+// Id of the session of a packet, 0: none.
+static inline uint32_t find_session(const struct tracker *tracker, struct track_packet *p)
+{
+	const struct session_table *table = tracker->sessions;
+	const struct session *guess = session_get(table, p->guess);
+
+	if (p->guess != 0) {
+		if (likely(session_matches(guess, &p->tuple.key) &&
+			    !session_expired(table, guess, tracker->now_s)))
+			return p->guess;
+		p->tuple.hash = session_hash(table, &p->tuple.key);
+		p->slots = session_candidates(table, p->tuple.hash, false);
+	}
+	uint32_t id = session_find(table, &p->tuple, p->slots, tracker->now_s);
+
+	if (p->came_with != 0 && id != 0)
+		session_set_peer(session_get(table, p->came_with), p->came_as_reply, id);
+	return id;
+}
+
+// Last pass, for one packet.
 static inline void judge(const struct tracker *tracker, struct track_packet *p)
 {
-	uint32_t id = session_find(tracker->sessions, &p->tuple, p->slots, tracker->now_s);
+	uint32_t id = find_session(tracker, p);
 	bool is_quote = p->state == TRACK_RELATED;
 
 	if (unlikely(id != 0 &&
@@ -344,6 +364,20 @@ static inline bool is_open(const struct track_packet *p)
 	return p->state == TRACK_NEW || p->state == TRACK_RELATED;
 }
 
+// Second pass, for one packet.
+static inline void prefetch(const struct session_table *table, struct track_packet *p)
+{
+	p->guess = 0;
+	if (p->came_with != 0)
+		p->guess = session_peer(session_get(table, p->came_with), p->came_as_reply);
+	if (p->guess != 0) {
+		session_prefetch(table, p->guess, p->ip.protocol == IP_PROTOCOL_TCP);
+		return;
+	}
+	p->tuple.hash = session_hash(table, &p->tuple.key);
+	session_prefetch_bucket(table, p->tuple.hash);
+}
+
 void track_lookup(const struct tracker *tracker, struct track_packet *packets, unsigned n)
 {
 	const struct session_table *table = tracker->sessions;
@@ -356,17 +390,13 @@ void track_lookup(const struct tracker *tracker, struct track_packet *packets, u
 		p->state = read_packet(p);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct track_packet *p = &packets[i];
-
-		if (!is_open(p))
-			continue;
-		p->tuple.hash = session_hash(table, &p->tuple.key);
-		session_prefetch(table, p->tuple.hash);
+		if (is_open(&packets[i]))
+			prefetch(table, &packets[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		struct track_packet *p = &packets[i];
 
-		if (is_open(p))
+		if (is_open(p) && p->guess == 0)
 			p->slots = session_candidates(
 				table, p->tuple.hash, p->ip.protocol == IP_PROTOCOL_TCP);
 	}

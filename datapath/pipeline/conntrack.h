@@ -7,6 +7,10 @@
 // filter and leaves, so that a dropped packet leaves nothing behind. Both read the packet's bytes
 // anew and keep nothing, so that stages may drop and copy in between.
 //
+// A packet that goes through several zones, those of networks and of the routers between them, has
+// a session in each. A session remembers which one its packets had in the zone behind it: only the
+// first is looked up, the others are found there and compared.
+//
 // A packet may change the state of a session that its sender has nothing to do with: check its
 // source address (E2) before it is tracked.
 //
@@ -39,12 +43,15 @@ struct track_packet {
 	// by the caller
 	struct inet ip;	    // of inet_read()
 	uint16_t zone;	    // network
-	bool checksum_good; // the driver says that the L4 checksum is right
+	bool checksum_good; // it is known that the L4 checksum is right
+	bool came_as_reply; // its direction in
+	uint32_t came_with; // the session that it had in the zone before, 0: none
 	// answers
 	bool reply;	  // it goes to the originator of its session
 	uint8_t state;	  // enum track_state
 	uint32_t session; // id; 0: none (yet). RELATED: that of the flow it is about
 	// between the passes of track_lookup()
+	uint32_t guess; // session, 0: none
 	uint32_t slots;
 	struct session_tuple tuple;
 };

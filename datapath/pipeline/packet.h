@@ -31,6 +31,8 @@ enum {
 #define PACKET_TAG_BELOW    0x04 // a tag is part of the frame itself
 #define PACKET_FROM_TUNNEL  0x08
 #define PACKET_FLOOD	    0x10 // forward found no single place for it
+#define PACKET_L4_GOOD	    0x20 // its L4 checksum was verified
+#define PACKET_REPLY	    0x40 // it flows back in `session`
 
 // One cache line. The comment says which stage fills a member in.
 struct packet {
@@ -40,7 +42,7 @@ struct packet {
 	uint64_t destination;	   // parse, decap: MAC; admit: FDB key
 	uint32_t source_hash;	   // admit
 	uint32_t destination_hash; // admit
-	uint32_t session;	   // filter_out, track: id; 0: none (yet)
+	uint32_t session;	   // filter_out, track, route: id; 0: none (yet)
 	uint16_t len;		   // L2 length; without the own tag once admitted
 	uint16_t ethertype;	   // parse, decap: behind the own tag
 	uint16_t in;		   // admit: attachment it came in by

@@ -158,6 +158,8 @@ static inline enum drop_reason track_read(
 
 	packet->zone = p->network;
 	packet->checksum_good = l4_checksum_verified(ctx, p);
+	packet->came_with = p->session;
+	packet->came_as_reply = p->flags & PACKET_REPLY;
 	return filter_read(ctx, p, l3, ethertype, &packet->ip);
 }
 

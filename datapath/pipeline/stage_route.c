@@ -192,6 +192,8 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 			r->track = track;
 			track->zone = router->zone;
 			track->checksum_good = l4_checksum_verified(ctx, p);
+			track->came_with = p->session;
+			track->came_as_reply = p->flags & PACKET_REPLY;
 			n++;
 		} else {
 			look_ahead(ctx, p, r);
@@ -339,9 +341,12 @@ static inline void enter(
 	p->mbuf->pkt_len = p->len;
 	p->in = p->care = p->location = r->out;
 	p->network = out->network;
-	p->flags = 0;
-	p->session = 0;
-	if (!is_later_fragment(ctx, p))
+	if (r->track != NULL)
+		note_tracked(p, r->track);
+	p->flags &= PACKET_L4_GOOD | PACKET_REPLY;
+	if (is_later_fragment(ctx, p))
+		p->session = 0; // as its first one
+	else
 		p->track = TRACK_NONE;
 	p->source = domain_key | out->mac; // nobody learns it, nor asks for its hash
 	p->destination = domain_key | mac;

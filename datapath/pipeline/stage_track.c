@@ -67,7 +67,7 @@ void track_burst(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 		struct packet *p = &burst->packets[ctx->tracked_at[i]];
 
 		p->track = ctx->tracked[i].state;
-		p->session = ctx->tracked[i].session;
+		note_tracked(p, &ctx->tracked[i]);
 		if (unlikely(p->fragment != 0)) {
 			ctx->fragments[p->fragment].track = p->track;
 			if (p->session != 0)

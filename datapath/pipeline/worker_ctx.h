@@ -110,14 +110,25 @@ static inline void drop_unclassified(
 	drop(ctx, p, reason);
 }
 
-// Whether the driver has found the L4 checksum of a packet right, and can be believed. NONE: the
-// sum in the frame is not finished, but the packet was verified.
+// Whether the L4 checksum of a packet was found right: by us, or by the driver, if that can be
+// believed. NONE: the sum in the frame is not finished, but the packet was verified.
 static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const struct packet *p)
 {
 	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 
-	return ctx->trusts_l4_checksum &&
-	       (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE);
+	return p->flags & PACKET_L4_GOOD ||
+	       (ctx->trusts_l4_checksum && (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+						   verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE));
+}
+
+// Notes what tracking has found out about a packet.
+static inline void note_tracked(struct packet *p, const struct track_packet *tracked)
+{
+	bool is_good = tracked->state >= TRACK_NEW && tracked->state <= TRACK_RELATED;
+
+	p->session = tracked->session;
+	p->flags &= ~(PACKET_L4_GOOD | PACKET_REPLY);
+	p->flags |= (is_good ? PACKET_L4_GOOD : 0) | (tracked->reply ? PACKET_REPLY : 0);
 }
 
 // A fragment without an L4 header.

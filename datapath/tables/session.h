@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #include "net/addr.h"
@@ -42,13 +43,22 @@
 
 // Addresses and ports as they lie in the packet; session_tuple4() and session_tuple6() build it.
 struct session_key {
-	uint64_t meta;	     // zone 16 bits, family 8, protocol 8, port of each endpoint 16
-	uint64_t address[4]; // IPv4: both in [0]; IPv6: the first in [0..1], the second in [2..3]
+	uint64_t meta; // zone 16 bits, family 8, protocol 8, port of each endpoint 16
+	union {
+		// IPv4: both in [0]; IPv6: the first in [0..1], the second in [2..3]
+		uint64_t address[4];
+		// What IPv4 leaves free, so that a router reads no further cache line.
+		struct {
+			uint64_t ip4;
+			uint64_t reply_meta; // translated: the key of the replies
+			uint64_t reply_ip4;
+			// The session that packets of each direction, the originator's and the
+			// replies, have in the zone that they come to next; 0: not known. A guess:
+			// whoever takes it compares the key.
+			uint32_t peer[2];
+		};
+	};
 };
-
-// Where the key of a translated IPv4 session has that of its replies: in what IPv4 leaves free, so
-// that a router reads no further cache line.
-enum { SESSION_REPLY_META = 1, SESSION_REPLY_ADDRESS = 2 };
 
 // What a packet is looked up by.
 struct session_tuple {
@@ -314,15 +324,13 @@ static inline bool session_key_equal(const struct session_key *a, const struct s
 // The key of a translated session's replies.
 static inline struct session_key session_reply_key(const struct session *s)
 {
-	return (struct session_key){.meta = s->key.address[SESSION_REPLY_META],
-		.address = {s->key.address[SESSION_REPLY_ADDRESS]}};
+	return (struct session_key){.meta = s->key.reply_meta, .address = {s->key.reply_ip4}};
 }
 
 // Whether a key is that of a translated session's replies.
 static inline bool session_is_reply_key(const struct session *s, const struct session_key *key)
 {
-	return ((s->key.address[SESSION_REPLY_META] ^ key->meta) |
-		       (s->key.address[SESSION_REPLY_ADDRESS] ^ key->address[0])) == 0 &&
+	return ((s->key.reply_meta ^ key->meta) | (s->key.reply_ip4 ^ key->address[0])) == 0 &&
 	       __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & SESSION_TRANSLATED;
 }
 
@@ -373,9 +381,18 @@ static inline uint32_t session_id_at(const struct session_bucket *bucket, unsign
 }
 
 // First pass.
-static inline void session_prefetch(const struct session_table *table, uint32_t hash)
+static inline void session_prefetch_bucket(const struct session_table *table, uint32_t hash)
 {
 	__builtin_prefetch(session_bucket(table, hash));
+}
+
+static inline void session_prefetch(const struct session_table *table, uint32_t id, bool both_lines)
+{
+	const struct session *s = session_get(table, id);
+
+	__builtin_prefetch(s);
+	if (both_lines)
+		__builtin_prefetch((const uint8_t *)s + 64);
 }
 
 // Second pass: the slots to compare in the third; 0: there is no such session.
@@ -385,14 +402,8 @@ static inline uint32_t session_candidates(
 	const struct session_bucket *bucket = session_bucket(table, hash);
 	uint32_t slots = session_slots(bucket, session_tag(hash));
 
-	if (slots != 0) {
-		const struct session *s =
-			session_get(table, session_id_at(bucket, __builtin_ctz(slots)));
-
-		__builtin_prefetch(s);
-		if (both_lines)
-			__builtin_prefetch((const uint8_t *)s + 64);
-	}
+	if (slots != 0)
+		session_prefetch(table, session_id_at(bucket, __builtin_ctz(slots)), both_lines);
 	return slots;
 }
 
@@ -407,6 +418,13 @@ static inline bool session_expired(
 	       (int32_t)__atomic_load_n(&table->timeout_s[timeout], __ATOMIC_RELAXED);
 }
 
+// Whether a session is live and has a key. While it is live its key does not change.
+static inline bool session_matches(const struct session *s, const struct session_key *key)
+{
+	return __atomic_load_n(&s->life, __ATOMIC_ACQUIRE) == SESSION_LIVE &&
+	       session_has_key(s, key);
+}
+
 // Third pass: id of the session; 0: none, or it has timed out. One that was removed since the
 // second pass is none.
 static inline uint32_t session_find(const struct session_table *table,
@@ -418,11 +436,8 @@ static inline uint32_t session_find(const struct session_table *table,
 		uint32_t id = session_id_at(bucket, __builtin_ctz(slots));
 		const struct session *s = session_get(table, id);
 
-		if (!session_has_key(s, &tuple->key))
-			continue;
-		if (__atomic_load_n(&s->life, __ATOMIC_RELAXED) != SESSION_LIVE)
-			continue;
-		return session_expired(table, s, now_s) ? 0 : id;
+		if (likely(session_matches(s, &tuple->key)))
+			return session_expired(table, s, now_s) ? 0 : id;
 	}
 	return 0;
 }
@@ -432,6 +447,20 @@ static inline uint32_t session_lookup(
 	const struct session_table *table, const struct session_tuple *tuple, uint32_t now_s)
 {
 	return session_find(table, tuple, session_candidates(table, tuple->hash, false), now_s);
+}
+
+// The session that a packet is likely to have in its next zone; 0: not known.
+static inline uint32_t session_peer(const struct session *s, bool reply)
+{
+	if (session_family(&s->key) != SESSION_IP4)
+		return 0;
+	return __atomic_load_n(&s->key.peer[reply], __ATOMIC_RELAXED);
+}
+
+static inline void session_set_peer(struct session *s, bool reply, uint32_t id)
+{
+	if (session_family(&s->key) == SESSION_IP4)
+		__atomic_store_n(&s->key.peer[reply], id, __ATOMIC_RELAXED);
 }
 
 // Notes that a packet was seen: one store a second at most, since the line is shared.
@@ -494,8 +523,8 @@ bool session_claim_reply(struct session_table *table, uint32_t id, uint32_t hash
 // Gives the key of replies to a session that is not published.
 static inline void session_set_reply(struct session *s, const struct session_tuple *reply)
 {
-	s->key.address[SESSION_REPLY_META] = reply->key.meta;
-	s->key.address[SESSION_REPLY_ADDRESS] = reply->key.address[0];
+	s->key.reply_meta = reply->key.meta;
+	s->key.reply_ip4 = reply->key.address[0];
 	s->flags = (s->flags & ~SESSION_REPLY_REVERSED) | SESSION_TRANSLATED |
 		   (reply->flipped ? SESSION_REPLY_REVERSED : 0);
 }
