@@ -19,6 +19,7 @@ struct routing {
 	uint16_t by;			   // attachment of the router that it came to
 	uint16_t out;			   // that it leaves by
 	uint16_t l3_len;
+	bool fits;		// the network behind it
 	bool is_translated;	// what follows holds
 	rte_be32_t destination; // behind the translation
 	struct nat_ends to;

@@ -35,25 +35,36 @@ static enum fate hairpin(struct worker_ctx *ctx, const struct packet *p)
 }
 
 // ARP and the like are the slow path's.
-static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p)
+static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p, uint16_t out)
 {
 	struct burst *routed = &ctx->routed[ctx->n_routers];
 
-	if (unlikely(p->ethertype == ETHER_TYPE_ARP))
+	if (unlikely(p->ethertype == ETHER_TYPE_ARP)) {
+		p->out = out;
 		return STAYS;
+	}
 	if (unlikely(ctx->n_routers == MAX_ROUTER_HOPS - 1)) {
 		drop(ctx, p, DROP_RTR_LOOP);
 		return GONE;
 	}
 	// Its network lets the answer in.
-	if (likely(p->track != TRACK_NEW || p->session != 0) || confirm(ctx, p))
-		routed->packets[routed->n++] = *p;
+	if (unlikely(p->track == TRACK_NEW && p->session == 0)) {
+		p->out = out;
+		if (!confirm(ctx, p))
+			return GONE;
+	}
+	// Written into the copy: to copy what was just written a part of takes long.
+	struct packet *to = &routed->packets[routed->n++];
+
+	*to = *p;
+	to->out = out;
 	return GONE;
 }
 
 static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
 {
 	uint32_t *seen_s;
+	uint16_t out;
 
 	if (p->destination & MAC_GROUP_BIT) {
 		set_flood(ctx, p);
@@ -66,19 +77,22 @@ static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
 		// From one VTEP to another is back to where it came from, too: the tunnel.
 		if (unlikely(p->flags & PACKET_FROM_TUNNEL))
 			return hairpin(ctx, p);
-		p->out = ctx->snapshot->networks[p->network].tunnel;
+		out = ctx->snapshot->networks[p->network].tunnel;
 		p->remote = location & ~LOCATION_REMOTE;
 	} else {
 		if (unlikely(location == p->location && location != 0))
 			return hairpin(ctx, p);
-		p->out = location;
+		out = location;
 	}
 	// An entry may outlive for a moment what it points to. Attachment 0 is in no network.
-	const struct attachment *out = &ctx->snapshot->attachments[p->out];
+	const struct attachment *attachment = &ctx->snapshot->attachments[out];
 
-	if (unlikely(p->out >= ctx->snapshot->n_attachments || out->network != p->network))
+	if (unlikely(out >= ctx->snapshot->n_attachments || attachment->network != p->network))
 		return forward_unknown(ctx, p);
-	return out->kind == ATTACHMENT_ROUTER ? to_router(ctx, p) : STAYS;
+	if (attachment->kind == ATTACHMENT_ROUTER)
+		return to_router(ctx, p, out);
+	p->out = out;
+	return STAYS;
 }
 
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)

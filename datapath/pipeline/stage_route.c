@@ -269,7 +269,8 @@ static inline struct decision to_next_hop(
 	r->out = hop->interface;
 	if (unlikely(!(out->flags & ATTACHMENT_UP)))
 		return dropped(DROP_PORT_DOWN);
-	if (unlikely(r->l3_len > out->max_len - ETHERNET_LEN) &&
+	r->fits = r->l3_len <= out->max_len - ETHERNET_LEN;
+	if (unlikely(!r->fits) &&
 		load_16(p->frame + ETHERNET_LEN + 6) & RTE_BE16(IPV4_DF))
 		return refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
 			out->max_len - ETHERNET_LEN);
@@ -394,19 +395,11 @@ static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routin
 
 // ---- the stage ---------------------------------------------------------------------------------
 
-static bool fits(const struct worker_ctx *ctx, const struct packet *p)
-{
-	return p->len <= ctx->snapshot->attachments[p->in].max_len;
-}
-
 // On to the next network; what is too large for it in fragments.
-static void send_on(struct worker_ctx *ctx, struct burst *routed)
+static void send_on(struct worker_ctx *ctx, struct burst *routed, bool all_fit)
 {
 	struct burst *burst = &ctx->split[ctx->n_routers - 1];
-	bool all_fit = true;
 
-	BURST_FOREACH (p, routed)
-		all_fit &= fits(ctx, p);
 	if (likely(all_fit)) {
 		pipeline_forward(ctx, routed);
 		return;
@@ -425,14 +418,18 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	struct packet *to = burst->packets;
 	struct routing *r = ctx->routing;
 	uint16_t n = read_burst(ctx, burst);
+	bool all_fit = true;
 
 	if (n != 0)
 		track_lookup(&tracker, ctx->tracked, n);
 	BURST_FOREACH (p, burst) {
-		if (likely(route(ctx, p, r++)))
+		if (likely(route(ctx, p, r))) {
+			all_fit &= r->fits;
 			to = burst_keep(to, p);
+		}
+		r++;
 	}
 	burst_end(burst, to);
 	if (burst->n != 0)
-		send_on(ctx, burst);
+		send_on(ctx, burst, all_fit);
 }
