@@ -148,15 +148,3 @@ bool nat_rewrite_error(uint8_t *l3, const struct inet *ip, const struct nat_ends
 	patch_ip(l3, rewrite_addresses(l3, outer));
 	return true;
 }
-
-void nat_decrement_ttl(uint8_t *l3)
-{
-	uint8_t *ttl = l3 + offsetof(struct ipv4_wire, ttl);
-	uint16_t word = load_16(ttl); // and the protocol
-	uint8_t bytes[2];
-
-	memcpy(bytes, &word, sizeof(bytes));
-	bytes[0]--;
-	memcpy(&word, bytes, sizeof(word));
-	patch_ip(l3, set_16(ttl, word));
-}

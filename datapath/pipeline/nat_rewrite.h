@@ -33,5 +33,13 @@ void nat_rewrite(uint8_t *l3, const struct inet *ip, const struct nat_ends *to);
 // header, or is no IPv4 (icmp_err_bad); nothing has changed.
 bool nat_rewrite_error(uint8_t *l3, const struct inet *ip, const struct nat_ends *outer,
 	const struct nat_ends *quoted);
-// One hop less; the TTL is not 0.
-void nat_decrement_ttl(uint8_t *l3);
+
+// One hop less; the TTL is not 0. The word of TTL and protocol gets less by 256, so that the
+// checksum, its inverse, gets more; its carry counts again.
+static inline void nat_decrement_ttl(struct ipv4_wire *ip)
+{
+	uint32_t checksum = (uint32_t)ip->checksum + RTE_BE16(0x0100);
+
+	ip->checksum = (uint16_t)(checksum + (checksum >= 0xffff));
+	ip->ttl--;
+}

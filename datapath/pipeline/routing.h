@@ -13,15 +13,15 @@ struct worker_ctx;
 struct routing {
 	const struct router *router;
 	const struct route_target *target; // of the destination
-	const struct route_hop *hop;	   // of that, when nothing can be translated
 	struct track_packet *track;	   // NULL: nothing here can be translated
-	uint32_t neighbour;		   // hash of the next hop, when nothing can be translated
-	uint16_t by;			   // attachment of the router that it came to
-	uint16_t out;			   // that it leaves by
+	rte_be32_t destination;		   // behind the translation
+	rte_be32_t next_hop;
+	uint32_t neighbour; // hash of the next hop
+	uint16_t by;	    // attachment of the router that it came to
+	uint16_t out;	    // that it leaves by
 	uint16_t l3_len;
-	bool fits;		// the network behind it
-	bool is_translated;	// what follows holds
-	rte_be32_t destination; // behind the translation
+	bool fits;	    // the network behind it
+	bool is_translated; // what follows holds
 	struct nat_ends to;
 	struct nat_ends quoted; // by an ICMP error
 };

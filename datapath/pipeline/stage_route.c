@@ -30,18 +30,18 @@ enum {
 
 // ---- R1 to R3 ----------------------------------------------------------------------------------
 
-static bool is_source_routed(const struct inet *ip)
+static bool is_source_routed(const uint8_t *l3, uint16_t header_len)
 {
-	const uint8_t *option = ip->l3 + IP4_LEN;
+	const uint8_t *option = l3 + IP4_LEN, *end = l3 + header_len;
 
-	while (option < ip->l4 && *option != OPTION_END) {
+	while (option < end && *option != OPTION_END) {
 		if (*option == OPTION_LSRR || *option == OPTION_SSRR)
 			return true;
 		if (*option == OPTION_NOP) {
 			option++;
 			continue;
 		}
-		if (option + 1 >= ip->l4 || option[1] < 2)
+		if (option + 1 >= end || option[1] < 2)
 			return false;
 		option += option[1];
 	}
@@ -96,22 +96,22 @@ static enum drop_reason check_uncommon(rte_be32_t destination)
 }
 
 static inline enum drop_reason check(
-	const struct packet *p, struct inet *ip, const struct router *router)
+	const struct packet *p, const struct router *router, uint16_t *header_len)
 {
+	const uint8_t *l3 = p->frame + ETHERNET_LEN;
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)l3;
 	enum drop_reason reason;
 
 	if (unlikely(p->ethertype != ETHER_TYPE_IPV4))
 		return DROP_RTR_L2;
-	reason = inet_read_ip4(ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN);
+	reason = inet_check_ip4(l3, p->len - ETHERNET_LEN, header_len);
 	if (unlikely(reason != INET_OK))
 		return reason;
-	if (unlikely(ip->l4 - ip->l3 > IP4_LEN) && is_source_routed(ip))
+	if (unlikely(*header_len != IP4_LEN) && is_source_routed(l3, *header_len))
 		return DROP_RTR_SOURCE_ROUTE;
-	if (unlikely(is_martian_source(router, load_32(ip->source), p->out)))
+	if (unlikely(is_martian_source(router, ip->source, p->out)))
 		return DROP_RTR_MARTIAN;
-	rte_be32_t destination = load_32(ip->destination);
-
-	return likely(is_common(destination)) ? INET_OK : check_uncommon(destination);
+	return likely(is_common(ip->destination)) ? INET_OK : check_uncommon(ip->destination);
 }
 
 // ---- R4 ----------------------------------------------------------------------------------------
@@ -139,31 +139,31 @@ static uint32_t flow_hash_of(
 		ctx->tables->flow_seed, ip->source, (uint64_t)ip->protocol << 32 | r->destination);
 }
 
-static inline const struct route_hop *hop_of(
-	const struct worker_ctx *ctx, const struct packet *p, const struct routing *r)
+// Who the next one is on the way to a destination that hops lead to.
+static inline void find_next_hop(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	uint32_t hash = likely(r->target->n_hops == 1) ? 0 : flow_hash_of(ctx, p, r);
+	uint32_t flow = likely(r->target->n_hops == 1) ? 0 : flow_hash_of(ctx, p, r);
+	const struct route_hop *hop = route_hop(&r->router->routes, r->target, flow);
 
-	return route_hop(&r->router->routes, r->target, hash);
-}
-
-static inline rte_be32_t next_hop_of(const struct routing *r, const struct route_hop *hop)
-{
-	return hop->gateway != 0 ? hop->gateway : r->destination;
-}
-
-// The route of a packet that nothing can translate is known at once, and so who its neighbour is.
-static inline void look_ahead(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
-{
-	if (unlikely(r->target->kind != ROUTE_TO_HOPS))
-		return;
-	r->hop = hop_of(ctx, p, r);
+	r->out = hop->interface;
+	r->next_hop = hop->gateway != 0 ? hop->gateway : r->destination;
 	r->neighbour = neighbour_hash_prefetch(
-		ctx->tables->neighbours, neighbour_key(r->hop->interface, next_hop_of(r, r->hop)));
+		ctx->tables->neighbours, neighbour_key(r->out, r->next_hop));
+}
+
+static void track(struct worker_ctx *ctx, const struct packet *p, struct routing *r,
+	uint16_t header_len, struct track_packet *tracked)
+{
+	r->track = tracked;
+	inet_fill_ip4(&tracked->ip, p->frame + ETHERNET_LEN, header_len, r->l3_len);
+	tracked->zone = r->router->zone;
+	tracked->checksum_good = l4_checksum_verified(ctx, p);
+	tracked->came_with = p->session;
+	tracked->came_as_reply = p->flags & PACKET_REPLY;
 }
 
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may
-// have a session are the first `n` of ctx->tracked.
+// have a session are the first `n` of ctx->tracked. Of the others the way is known at once.
 static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 {
 	const struct snapshot *snapshot = ctx->snapshot;
@@ -172,32 +172,26 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 	uint16_t n = 0;
 
 	BURST_FOREACH (p, burst) {
-		const struct router *router =
-			&snapshot->routers[snapshot->attachments[p->out].router];
-		struct track_packet *track = &ctx->tracked[n];
-		enum drop_reason reason = check(p, &track->ip, router);
+		const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
+		uint16_t header_len;
+
+		r->by = p->out;
+		r->router = &snapshot->routers[snapshot->attachments[r->by].router];
+		enum drop_reason reason = check(p, r->router, &header_len);
 
 		if (unlikely(reason != INET_OK)) {
 			drop(ctx, p, reason);
 			continue;
 		}
-		r->router = router;
-		r->by = p->out;
-		r->l3_len = track->ip.l3_len;
-		r->destination = load_32(track->ip.destination);
-		r->target = route_find(&router->routes, r->destination);
-		r->is_translated = false;
+		r->l3_len = rte_be_to_cpu_16(ip->total_len);
+		r->destination = ip->destination;
+		r->target = route_find(&r->router->routes, r->destination);
 		r->track = NULL;
-		if (may_be_translated(r)) {
-			r->track = track;
-			track->zone = router->zone;
-			track->checksum_good = l4_checksum_verified(ctx, p);
-			track->came_with = p->session;
-			track->came_as_reply = p->flags & PACKET_REPLY;
-			n++;
-		} else {
-			look_ahead(ctx, p, r);
-		}
+		r->is_translated = false;
+		if (may_be_translated(r))
+			track(ctx, p, r, header_len, &ctx->tracked[n++]);
+		else if (likely(r->target->kind == ROUTE_TO_HOPS))
+			find_next_hop(ctx, p, r);
 		to = burst_keep(to, p);
 		r++;
 	}
@@ -222,7 +216,6 @@ struct decision {
 		uint64_t mac;		 // ROUTED: of the next hop
 		enum drop_reason reason; // DROPPED
 		uint32_t icmp;		 // REFUSED: punt_icmp()
-		rte_be32_t next_hop;	 // UNRESOLVED
 	};
 };
 
@@ -259,26 +252,22 @@ static struct decision to_link_local(const struct packet *p, const struct routin
 static inline struct decision to_next_hop(
 	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	const struct route_hop *hop = r->track == NULL ? r->hop : hop_of(ctx, p, r);
-	const struct attachment *out = &ctx->snapshot->attachments[hop->interface];
-	struct neighbour_table *neighbours = ctx->tables->neighbours;
-	rte_be32_t next_hop = next_hop_of(r, hop);
-	uint64_t key = neighbour_key(hop->interface, next_hop);
+	if (r->track != NULL)
+		find_next_hop(ctx, p, r);
+	const struct attachment *out = &ctx->snapshot->attachments[r->out];
+	uint16_t mtu = out->max_len - ETHERNET_LEN;
 	uint32_t *used_s;
 
-	r->out = hop->interface;
 	if (unlikely(!(out->flags & ATTACHMENT_UP)))
 		return dropped(DROP_PORT_DOWN);
-	r->fits = r->l3_len <= out->max_len - ETHERNET_LEN;
-	if (unlikely(!r->fits) &&
-		load_16(p->frame + ETHERNET_LEN + 6) & RTE_BE16(IPV4_DF))
-		return refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
-			out->max_len - ETHERNET_LEN);
-	uint32_t hash = r->track == NULL ? r->neighbour : neighbour_hash(neighbours, key);
-	uint64_t mac = neighbour_lookup(neighbours, key, hash, &used_s);
+	r->fits = r->l3_len <= mtu;
+	if (unlikely(!r->fits) && load_16(p->frame + ETHERNET_LEN + 6) & RTE_BE16(IPV4_DF))
+		return refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, mtu);
+	uint64_t mac = neighbour_lookup(
+		ctx->tables->neighbours, neighbour_key(r->out, r->next_hop), r->neighbour, &used_s);
 
 	if (unlikely(mac == 0))
-		return (struct decision){.fate = UNRESOLVED, .next_hop = next_hop};
+		return (struct decision){.fate = UNRESOLVED};
 	neighbour_used(used_s, ctx->now_s);
 	return (struct decision){.fate = ROUTED, .mac = mac};
 }
@@ -317,7 +306,7 @@ static void give_up(struct worker_ctx *ctx, struct packet *p, const struct routi
 		break;
 	case UNRESOLVED:
 		detail.interface = r->out;
-		detail.next_hop = decision->next_hop;
+		detail.next_hop = r->next_hop;
 		punt_with(ctx, p, PUNT_UNRESOLVED, &detail);
 		break;
 	default:
@@ -388,7 +377,7 @@ static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routin
 		drop(ctx, p, reason);
 		return false;
 	}
-	nat_decrement_ttl(l3);
+	nat_decrement_ttl((struct ipv4_wire *)l3);
 	enter(ctx, p, r, decision.mac);
 	return true;
 }

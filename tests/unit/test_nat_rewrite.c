@@ -313,7 +313,7 @@ START_TEST(the_ttl_goes_down_and_the_header_stays_right)
 
 		packet.b[8] = (uint8_t)ttl;
 		finish(&packet);
-		nat_decrement_ttl(packet.b);
+		nat_decrement_ttl((struct ipv4_wire *)packet.b);
 		if (packet.b[8] != ttl - 1 || !checksums_right(&packet))
 			ck_abort_msg("TTL %u", ttl);
 	}
