@@ -626,6 +626,98 @@ START_TEST(cut_session_is_new_again)
 }
 END_TEST
 
+// ---- from zone to zone ------------------------------------------------------------------------
+
+// Tracks a packet that has gone through ZONE by a session into OTHER_ZONE.
+static struct track_packet go_on(const struct bytes *packet, const struct track_packet *before)
+{
+	struct track_packet p = {
+		.zone = OTHER_ZONE, .came_with = before->session, .came_as_reply = before->reply};
+
+	ck_assert_int_eq(inet_read(&p.ip, packet->b, packet->len, packet->ethertype), INET_OK);
+	track_lookup(tracker(), &p, 1);
+	return p;
+}
+
+// A session of a flow in each zone, and who its packets are in the first.
+static struct track_packet go_through(const struct bytes *packet, uint32_t *next)
+{
+	struct track_packet p = pass_all(packet, ZONE);
+
+	*next = pass_all(packet, OTHER_ZONE).session;
+	ck_assert_uint_ne(p.session, *next);
+	return p;
+}
+
+// Makes the index forget a session: it is still live, but nobody finds it there.
+static void hide(uint32_t id)
+{
+	struct session_table *table = tracker()->sessions;
+	struct session_bucket *bucket =
+		session_bucket(table, session_hash(table, &session_get(table, id)->key));
+
+	memset(bucket->tag, 0, sizeof(bucket->tag));
+}
+
+START_TEST(the_session_in_the_next_zone_is_not_looked_up)
+{
+	struct bytes packet = udp_to_a(), answer = udp_from_a();
+	uint32_t next;
+	struct track_packet p = go_through(&packet, &next);
+	struct track_packet back = pass_all(&answer, ZONE);
+
+	ck_assert(back.reply);
+	ck_assert_uint_eq(go_on(&packet, &p).session, next); // by the index, and notes it
+	ck_assert_uint_eq(go_on(&answer, &back).session, next);
+	hide(next);
+	struct track_packet found = go_on(&packet, &p);
+
+	ck_assert_uint_eq(found.session, next);
+	ck_assert(!found.reply);
+	found = go_on(&answer, &back);
+	ck_assert_uint_eq(found.session, next);
+	ck_assert(found.reply);
+	ck_assert_int_eq(found.state, TRACK_ESTABLISHED);
+}
+END_TEST
+
+START_TEST(a_session_that_has_gone_is_not_taken)
+{
+	struct bytes packet = udp_to_a();
+	uint32_t next;
+	struct track_packet p = go_through(&packet, &next);
+
+	ck_assert_uint_eq(go_on(&packet, &p).session, next);
+	ck_assert(session_remove(tracker()->sessions, next));
+	ck_assert_int_eq(go_on(&packet, &p).state, TRACK_NEW);
+	ck_assert_uint_eq(go_on(&packet, &p).session, 0);
+	uint32_t other = pass_all(&packet, OTHER_ZONE).session;
+
+	ck_assert_uint_eq(go_on(&packet, &p).session, other);
+	set_time(1000 + 600);
+	ck_assert_uint_eq(go_on(&packet, &p).session, 0); // timed out
+}
+END_TEST
+
+// The guess may name any session: one of another flow, or of another zone.
+START_TEST(a_session_of_another_flow_is_not_taken)
+{
+	struct bytes packet = udp_to_a();
+	struct flow_ports ports = {X, A, 50000, 53};
+	struct bytes other = make_udp(4, &ports, 4);
+	uint32_t next;
+	struct track_packet p = go_through(&packet, &next);
+	uint32_t wrong[] = {p.session, pass_all(&other, OTHER_ZONE).session, MAX_SESSIONS - 1};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		session_set_peer(session_get(tracker()->sessions, p.session), false, wrong[i]);
+		ck_assert_uint_eq(go_on(&packet, &p).session, next);
+		ck_assert_uint_eq(
+			session_peer(session_get(tracker()->sessions, p.session), false), next);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {tcp_first_packets, tcp_headers_that_can_not_be_true,
@@ -640,7 +732,9 @@ int main(void)
 		errors_about_answers_go_to_who_answered, errors_that_are_not_about_a_flow,
 		udp_times_out_after_30_s, udp_becomes_a_stream_after_2_s,
 		udp_without_an_answer_is_no_stream, icmp_and_other_time_out,
-		changed_time_out_holds_at_once, cut_session_is_new_again};
+		changed_time_out_holds_at_once, cut_session_is_new_again,
+		the_session_in_the_next_zone_is_not_looked_up, a_session_that_has_gone_is_not_taken,
+		a_session_of_another_flow_is_not_taken};
 
 	return suite_main_with("conntrack", tests, ARRAY_SIZE(tests), track_setup, track_teardown);
 }
