@@ -56,6 +56,9 @@ static void translate_source(const struct routing *r, struct track_translation *
 
 	if (!is_outward && !is_to_floating(r))
 		return;
+	// Who comes from outside may have the ports of a connection that there is: as on Linux, it
+	// gets another.
+	translation->any_port = is_to_floating(r);
 	if (floating != 0) {
 		translation->to.source = floating;
 		return;

@@ -502,6 +502,36 @@ START_TEST(connections_keep_their_address)
 }
 END_TEST
 
+// A has a connection by the gateway's address from the ports that a remote uses to its new floating
+// address: the remote gets another, as on Linux.
+START_TEST(a_remote_whose_ports_are_taken_gets_another)
+{
+	struct hosts in = {MAC_X, MAC_GW, FAR, FIP}, back = {MAC_A, MAC_R1, IP_A, FAR};
+	struct frame frame = frame_tcp(&in, 80, 1000, 100), seen;
+
+	router_node(&(struct router_config_text){.gateway = ""});
+	segment_crosses(true, IP_GW, 1000);
+	segment_crosses(false, IP_GW, 1000);
+	segment_crosses(true, IP_GW, 1000);
+	give_floating_address();
+	wait_for_announcements();
+	arrive("ens20", &frame);
+	seen = sent("a");
+	uint16_t port = ntohs(frame_l4(&seen)->source);
+
+	ck_assert_uint_ne(port, 80);
+	ck_assert_uint_ne(port, 0);
+	ck_assert_uint_lt(port, 512); // of the same class
+	ck_assert_uint_eq(ntohs(frame_l4(&seen)->destination), 1000);
+	frame = frame_tcp(&back, 1000, port, 100);
+	arrive("a", &frame);
+	seen = sent("ens20");
+	ck_assert_uint_eq(ntohs(frame_l4(&seen)->source), 1000);
+	ck_assert_uint_eq(ntohs(frame_l4(&seen)->destination), 80);
+	segment_crosses(true, IP_GW, 1000);
+}
+END_TEST
+
 START_TEST(sessions_end_with_a_floating_address)
 {
 	plain_router();
@@ -630,6 +660,7 @@ void router_nat_tests(TCase *tcase)
 		flows_go_on_by_a_new_floating_address,
 		flows_without_snat_go_on_by_a_new_floating_address,
 		connections_keep_their_address,
+		a_remote_whose_ports_are_taken_gets_another,
 		sessions_end_with_a_floating_address,
 		sessions_end_with_the_gateway,
 		without_its_gateway_a_router_leads_nowhere,
