@@ -101,24 +101,28 @@ static inline bool flow_read_ip4(struct flow *flow, const struct worker_ctx *ctx
 
 	if (unlikely(header_len == 0 || total_len < header_len || total_len > available))
 		return false;
-	struct flow_l4 l4 = {
-		.ip = (const uint8_t *)ip,
-		.l4 = (const uint8_t *)ip + header_len,
-		.ip_len = header_len,
-		.l4_len = total_len - header_len,
-		.protocol = ip->protocol,
-		.address_sum = (uint64_t)ip->source + ip->destination,
-	};
+	const uint8_t *l4 = (const uint8_t *)ip + header_len;
+	uint16_t l4_len = total_len - header_len;
 	bool fragment = ip->fragment & IPV4_IS_FRAGMENT;
-	bool ports = has_ports(l4.protocol) && !fragment && l4.l4_len >= 4;
+	bool ports = has_ports(ip->protocol) && !fragment && l4_len >= 4;
 
 	flow->is_ip4 = true;
 	flow->df = (ip->fragment & RTE_BE16(IPV4_DF)) != 0;
 	flow->tos = ip->tos;
 	flow->hash = flow_hash(ctx->tables->flow_seed, (uint64_t)ip->source << 32 | ip->destination,
-		(uint64_t)l4.protocol << 32 | (ports ? load_32(l4.l4) : 0));
-	if (sum && !fragment)
-		flow_derive_sum(flow, p, &l4);
+		(uint64_t)ip->protocol << 32 | (ports ? load_32(l4) : 0));
+	if (sum && !fragment) {
+		struct flow_l4 parts = {
+			.ip = (const uint8_t *)ip,
+			.l4 = l4,
+			.ip_len = header_len,
+			.l4_len = l4_len,
+			.protocol = ip->protocol,
+			.address_sum = (uint64_t)ip->source + ip->destination,
+		};
+
+		flow_derive_sum(flow, p, &parts);
+	}
 	return true;
 }
 

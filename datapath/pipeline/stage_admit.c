@@ -125,18 +125,22 @@ static inline enum drop_reason check(const struct entry *entry, struct packet *p
 {
 	const struct attachment *attachment = entry->attachment;
 	uint16_t network_flags = entry->network->flags;
-	bool tag_below = p->flags & PACKET_TAG_BELOW;
-	bool tag_permitted = tag_below && passes_tags(entry);
+	bool tag_forbidden = p->flags & PACKET_TAG_BELOW;
+	uint16_t max_len = attachment->max_len;
 
 	if (unlikely(!(attachment->flags & ATTACHMENT_UP) || !(network_flags & NETWORK_UP)))
 		return DROP_PORT_DOWN;
-	if (unlikely(p->len > attachment->max_len + (tag_permitted ? VLAN_TAG_LEN : 0)))
+	if (unlikely(tag_forbidden) && passes_tags(entry)) {
+		tag_forbidden = false;
+		max_len += VLAN_TAG_LEN;
+	}
+	if (unlikely(p->len > max_len))
 		return DROP_OVERSIZE_RX;
 	if (unlikely((p->source & MAC_GROUP_BIT) || p->source == 0))
 		return DROP_SRC_MAC_INVALID;
 	if (unlikely((p->destination & ~UINT64_C(0xf)) == LINK_LOCAL_MACS))
 		return DROP_LINK_LOCAL;
-	if (unlikely(tag_below && !tag_permitted))
+	if (unlikely(tag_forbidden))
 		return tag_reason(attachment);
 	if (unlikely(network_flags & NETWORK_DROP_OTHER_ETHERTYPES) && !is_common_ethertype(p))
 		return DROP_ETHERTYPE;

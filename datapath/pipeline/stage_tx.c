@@ -6,19 +6,32 @@
 
 #include "pipeline/stages.h"
 
+static inline void count(
+	struct worker_ctx *ctx, uint16_t attachment, uint64_t packets, uint64_t bytes)
+{
+	struct attachment_counters *counters = attachment_counters(ctx, attachment);
+
+	counter_add(&counters->tx, packets);
+	counter_add(&counters->tx_bytes, bytes);
+}
+
+// Packets of one attachment in a row are counted once.
 static void count_sent(struct worker_ctx *ctx, const struct tx_buffer *buffer, uint16_t n)
 {
-	for (uint16_t i = 0; i < n;) {
-		struct attachment_counters *counters =
-			attachment_counters(ctx, buffer->attachment[i]);
-		uint16_t first = i;
-		uint64_t bytes = 0;
+	uint16_t attachment = buffer->attachment[0];
+	uint64_t packets = 0, bytes = 0;
 
-		while (i < n && buffer->attachment[i] == buffer->attachment[first])
-			bytes += buffer->len[i++];
-		counter_add(&counters->tx, i - first);
-		counter_add(&counters->tx_bytes, bytes);
+	for (uint16_t i = 0; i < n; i++) {
+		if (buffer->attachment[i] != attachment) {
+			count(ctx, attachment, packets, bytes);
+			attachment = buffer->attachment[i];
+			packets = 0;
+			bytes = 0;
+		}
+		packets++;
+		bytes += buffer->len[i];
 	}
+	count(ctx, attachment, packets, bytes);
 }
 
 static uint16_t transmit(
@@ -96,13 +109,13 @@ void tx_push(struct worker_ctx *ctx, const struct packet *p)
 void stage_tx(struct worker_ctx *ctx, struct burst *burst)
 {
 	struct tx_buffer *buffer = NULL;
-	uint16_t device = 0;
-	uint16_t out = 0; // whose device and buffer these are
+	uint16_t device = 0; // whose buffer it is
 
 	BURST_FOREACH (p, burst) {
-		if (unlikely(p->out != out)) {
-			out = p->out;
-			device = ctx->snapshot->attachments[out].device;
+		uint16_t to = ctx->snapshot->attachments[p->out].device;
+
+		if (unlikely(to != device)) {
+			device = to;
 			buffer = buffer_of(ctx, device);
 		}
 		push(ctx, device, buffer, p);

@@ -223,7 +223,8 @@ class Weft:
         deadline = time.monotonic() + 30
         while neighbours:
             if time.monotonic() > deadline:
-                raise BenchError(f"neighbours are not reachable: {neighbours}; dropped: {self.drops()}")
+                raise BenchError(f"{len(neighbours)} neighbours are not reachable, such as "
+                    f"{neighbours[0]}; dropped: {self.drops()}")
             for at in range(0, len(neighbours), NEIGHBOURS_AT_ONCE):
                 self._speak_for(network, router, neighbours[at:at + NEIGHBOURS_AT_ONCE])
             known = {n["address"] for n in self.call("neighbour.list") if n["state"] == "reachable"}
