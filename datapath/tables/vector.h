@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a table may be read with vector instructions: TABLES_SSE4, TABLES_AVX2. Elsewhere, and under
-// the thread sanitizer, loops say the same. On x86 each part of a vector that is aligned to its own
-// size is read as by an atomic load, and loads stay in order.
+// Where a table may be read with vector instructions: TABLES_SSE4, TABLES_AVX2. Elsewhere, and
+// under the thread sanitizer, loops say the same. On x86 each part of a vector that is aligned to
+// its own size is read as by an atomic load, and loads stay in order.
 
 #pragma once
 
