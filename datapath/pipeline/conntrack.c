@@ -265,7 +265,7 @@ static inline void continue_simple(
 }
 
 // What a packet of a session that is there does to it. TCP_WRONG and TCP_REOPEN: it is none of it.
-static enum tcp_verdict continue_session(
+static inline enum tcp_verdict continue_session(
 	const struct tracker *tracker, struct session *s, const struct inet *ip, bool reply)
 {
 	struct session_table *table = tracker->sessions;
@@ -638,9 +638,9 @@ bool track_translate(const struct tracker *tracker, const struct track_packet *p
 	struct nat_ends *to, struct nat_ends *quoted)
 {
 	const struct session *s = session_get(tracker->sessions, packet->session);
-	uint8_t flags = session_flags(s);
+	uint8_t flags = session_flags(s); // none of id 0, which nobody has
 
-	if (packet->session == 0 || !(flags & SESSION_TRANSLATED))
+	if (!(flags & SESSION_TRANSLATED))
 		return false;
 	struct session_key reply_key = session_reply_key(s);
 	bool is_reversed = flags & SESSION_REVERSED;

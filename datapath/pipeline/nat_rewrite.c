@@ -74,6 +74,16 @@ static bool has_translated_ports(const struct inet *ip)
 	return inet_has_ports(ip->protocol) && ip->protocol != IP_PROTOCOL_SCTP && ip->l4_len >= 4;
 }
 
+// Both, as they lie in the header.
+static uint32_t ports_of(const struct nat_ends *ends)
+{
+	const uint16_t words[2] = {ends->source_port, ends->destination_port};
+	uint32_t ports;
+
+	memcpy(&ports, words, sizeof(ports));
+	return ports;
+}
+
 // Returns by how much what covers the L4 header changes; `difference` is that of the addresses.
 static uint64_t rewrite_l4(
 	uint8_t *l4, const struct inet *ip, const struct nat_ends *to, uint64_t difference)
@@ -89,7 +99,7 @@ static uint64_t rewrite_l4(
 		return ports + patch(l4 + ICMP_CHECKSUM, ports);
 	}
 	if (has_translated_ports(ip))
-		ports = set_16(l4, to->source_port) + set_16(l4 + 2, to->destination_port);
+		ports = set_32(l4, ports_of(to));
 	return ports + patch_l4(l4, ip, difference + ports);
 }
 

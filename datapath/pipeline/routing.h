@@ -29,14 +29,9 @@ struct routing {
 // The session of a later fragment, by the L4 header of its first one.
 void nat_later(
 	struct worker_ctx *ctx, const struct fragment_verdict *first, struct track_packet *track);
-// Before the route is known (R4 to R6), for a packet that may be translated: finds out what belongs
-// to a session, or goes to a floating address.
-void nat_before(struct worker_ctx *ctx, struct routing *r);
-// When it is (R10), for one without a session: begins that of a new flow. INET_OK or why it dies:
-// ct_full, nat_exhausted, nat_no_session, icmp_err_bad.
+// When the route is known (R10), for a packet without a session: begins that of a new flow. INET_OK
+// or why it dies: ct_full, nat_exhausted, nat_no_session, icmp_err_bad.
 enum drop_reason nat_begin(struct worker_ctx *ctx, const struct packet *p, struct routing *r);
-// Rewrites a packet that is translated. INET_OK or icmp_err_bad.
-enum drop_reason nat_apply(const struct routing *r, uint8_t *l3);
 
 // Appends a packet to a burst, in fragments if it is larger than `mtu`. The burst goes on
 // whenever it is full. Drops: nomem.

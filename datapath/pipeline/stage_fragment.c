@@ -21,19 +21,25 @@
 
 // ---- reading ----------------------------------------------------------------------------------
 
-// Cheap, and true for more than fragments: extension headers are not followed.
-static inline bool may_be_fragment(const struct worker_ctx *ctx, const struct packet *p)
+static inline bool is_fragment_at(const struct packet *p, uint16_t l3, uint16_t ethertype)
 {
-	uint16_t ethertype;
-
-	if (!(ctx->snapshot->networks[p->network].flags & (NETWORK_FILTERED | NETWORK_TRANSLATED)))
-		return false;
-	uint16_t l3 = packet_l3(p, &ethertype);
 	const uint8_t *ip = p->frame + l3;
 
 	if (ethertype == ETHER_TYPE_IPV4)
 		return p->len >= l3 + IP4_LEN && (load_16(ip + 6) & IPV4_IS_FRAGMENT);
 	return ethertype == ETHER_TYPE_IPV6 && p->len >= l3 + IP6_LEN && inet_is_extension(ip[6]);
+}
+
+// Cheap, and true for more than fragments: extension headers are not followed.
+static inline bool may_be_fragment(const struct worker_ctx *ctx, const struct packet *p)
+{
+	uint16_t ethertype = p->ethertype;
+	uint16_t l3 =
+		likely(ethertype == ETHER_TYPE_IPV4) ? ETHERNET_LEN : packet_l3(p, &ethertype);
+
+	return unlikely(is_fragment_at(p, l3, ethertype)) &&
+	       (ctx->snapshot->networks[p->network].flags &
+		       (NETWORK_FILTERED | NETWORK_TRANSLATED));
 }
 
 // Without filters, only what goes to a router matters.

@@ -25,21 +25,6 @@ void nat_later(
 	track_later(&tracker, track);
 }
 
-void nat_before(struct worker_ctx *ctx, struct routing *r)
-{
-	const struct tracker tracker = tracker_of(ctx);
-
-	if (likely(track_translate(&tracker, r->track, &r->to, &r->quoted))) {
-		r->is_translated = true;
-		r->destination = r->to.destination;
-		return;
-	}
-	rte_be32_t fixed = router_map_find(&r->router->fixed, r->destination);
-
-	if (r->track->session == 0 && fixed != 0)
-		r->destination = fixed;
-}
-
 // ---- the first packet --------------------------------------------------------------------------
 
 static bool is_to_floating(const struct routing *r)
@@ -117,15 +102,4 @@ enum drop_reason nat_begin(struct worker_ctx *ctx, const struct packet *p, struc
 	if (reason == INET_OK)
 		r->is_translated = track_translate(&tracker, track, &r->to, &r->quoted);
 	return reason;
-}
-
-enum drop_reason nat_apply(const struct routing *r, uint8_t *l3)
-{
-	const struct inet *ip = &r->track->ip;
-
-	if (likely(r->track->state != TRACK_RELATED)) {
-		nat_rewrite(l3, ip, &r->to);
-		return INET_OK;
-	}
-	return nat_rewrite_error(l3, ip, &r->to, &r->quoted) ? INET_OK : DROP_ICMP_ERR_BAD;
 }

@@ -11,8 +11,8 @@
 // In: IPv4 packets that forward has found to be a router's. Out: in, care, network and location as
 // if sent by the attachment they leave by; rewritten.
 // Drops: rtr_l2, rtr_mcast, rtr_source_route, rtr_martian, rtr_directed_bcast, rtr_loop,
-// metadata_none, port_down, ip4_malformed, ip4_csum, nomem, those of confirm(), nat_after(),
-// nat_apply() and punt().
+// metadata_none, port_down, ip4_malformed, ip4_csum, icmp_err_bad, nomem, those of nat_begin() and
+// punt().
 
 #include "net/icmp.h"
 #include "pipeline/flow.h"
@@ -343,26 +343,46 @@ static inline void enter(
 	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
 }
 
-// Finds out how a packet is translated, and where it goes by that.
-static inline void translate(struct worker_ctx *ctx, const struct packet *p, struct routing *r)
+// R4 to R6: finds out how a packet is translated, by its session or because it goes to a floating
+// address, and where it goes by that.
+static inline void translate(struct worker_ctx *ctx, const struct tracker *tracker,
+	const struct packet *p, struct routing *r)
 {
-	rte_be32_t destination = r->destination;
+	rte_be32_t destination = r->destination, fixed;
 
 	if (is_later_fragment(ctx, p))
 		nat_later(ctx, &ctx->fragments[p->fragment], r->track);
-	nat_before(ctx, r);
+	r->is_translated = track_translate(tracker, r->track, &r->to, &r->quoted);
+	if (likely(r->is_translated)) {
+		r->destination = r->to.destination;
+	} else if (r->track->session == 0) {
+		fixed = router_map_find(&r->router->fixed, destination);
+		r->destination = fixed != 0 ? fixed : destination;
+	}
 	if (r->destination != destination)
 		r->target = route_find(&r->router->routes, r->destination);
 }
 
+// R10. INET_OK or icmp_err_bad.
+static inline enum drop_reason rewrite(const struct routing *r, uint8_t *l3)
+{
+	const struct inet *ip = &r->track->ip;
+
+	if (unlikely(r->track->state == TRACK_RELATED))
+		return nat_rewrite_error(l3, ip, &r->to, &r->quoted) ? INET_OK : DROP_ICMP_ERR_BAD;
+	nat_rewrite(l3, ip, &r->to);
+	return INET_OK;
+}
+
 // False: the packet has ended.
-static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routing *r)
+static inline bool route(
+	struct worker_ctx *ctx, const struct tracker *tracker, struct packet *p, struct routing *r)
 {
 	uint8_t *l3 = p->frame + ETHERNET_LEN;
 	enum drop_reason reason = INET_OK;
 
 	if (r->track != NULL)
-		translate(ctx, p, r);
+		translate(ctx, tracker, p, r);
 	struct decision decision = decide(ctx, p, r);
 
 	if (unlikely(decision.fate != ROUTED)) {
@@ -372,7 +392,7 @@ static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routin
 	if (r->track != NULL && unlikely(r->track->session == 0))
 		reason = nat_begin(ctx, p, r);
 	if (r->is_translated && likely(reason == INET_OK))
-		reason = nat_apply(r, l3);
+		reason = rewrite(r, l3);
 	if (unlikely(reason != INET_OK)) {
 		drop(ctx, p, reason);
 		return false;
@@ -412,7 +432,7 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	if (n != 0)
 		track_lookup(&tracker, ctx->tracked, n);
 	BURST_FOREACH (p, burst) {
-		if (likely(route(ctx, p, r))) {
+		if (likely(route(ctx, &tracker, p, r))) {
 			all_fit &= r->fits;
 			to = burst_keep(to, p);
 		}
