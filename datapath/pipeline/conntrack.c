@@ -235,14 +235,9 @@ static inline bool has_one_key(const struct session *s)
 // Each key of a translated session is that of one direction on one side of the router: what flows
 // the other way with the same addresses is none of it. The packet that an error quotes is seen from
 // the other end.
-static inline bool is_other_side(
-	const struct session *s, const struct session_tuple *tuple, bool is_quote)
+static inline bool is_other_side(const struct session *s, bool by_key, bool back, bool is_quote)
 {
-	if (likely(!(session_flags(s) & SESSION_TRANSLATED)))
-		return false;
-	bool by_key = is_by_key(s, tuple);
-
-	return unlikely((flows_back_by(s, tuple, by_key) == by_key) != is_quote) &&
+	return session_flags(s) & SESSION_TRANSLATED && unlikely((back == by_key) != is_quote) &&
 	       !(by_key && has_one_key(s));
 }
 
@@ -288,11 +283,12 @@ static inline enum tcp_verdict continue_session(
 	return verdict;
 }
 
-static inline void judge_known(const struct tracker *tracker, struct track_packet *p, uint32_t id)
+// `back`: the packet flows back in the session.
+static inline void judge_known(
+	const struct tracker *tracker, struct track_packet *p, uint32_t id, bool back)
 {
 	struct session *s = session_get(tracker->sessions, id);
-	bool reply = flows_back(s, &p->tuple);
-	enum tcp_verdict verdict = continue_session(tracker, s, &p->ip, reply);
+	enum tcp_verdict verdict = continue_session(tracker, s, &p->ip, back);
 	bool replied = session_flags(s) & SESSION_SEEN_REPLY;
 
 	if (verdict == TCP_WRONG) {
@@ -307,7 +303,7 @@ static inline void judge_known(const struct tracker *tracker, struct track_packe
 	if (verdict == TCP_ENDED)
 		session_remove(tracker->sessions, id);
 	p->session = id;
-	p->reply = reply;
+	p->reply = back;
 	p->state = replied ? TRACK_ESTABLISHED : TRACK_NEW;
 }
 
@@ -342,20 +338,24 @@ static inline uint32_t find_session(const struct tracker *tracker, struct track_
 static inline void judge(const struct tracker *tracker, struct track_packet *p)
 {
 	uint32_t id = find_session(tracker, p);
+	const struct session *s = session_get(tracker->sessions, id);
 	bool is_quote = p->state == TRACK_RELATED;
 
-	if (unlikely(id != 0 &&
-		     is_other_side(session_get(tracker->sessions, id), &p->tuple, is_quote))) {
+	if (id == 0) {
+		p->state = !is_quote && can_begin(&p->ip) ? TRACK_NEW : TRACK_INVALID;
+		return;
+	}
+	bool by_key = is_by_key(s, &p->tuple);
+	bool back = flows_back_by(s, &p->tuple, by_key);
+
+	if (unlikely(is_other_side(s, by_key, back, is_quote))) {
 		p->state = TRACK_INVALID;
-	} else if (is_quote) {
+	} else if (unlikely(is_quote)) {
 		p->session = id;
-		// The error flows against the packet that it quotes.
-		p->reply = id != 0 && !flows_back(session_get(tracker->sessions, id), &p->tuple);
-		p->state = id != 0 ? TRACK_RELATED : TRACK_INVALID;
-	} else if (id != 0) {
-		judge_known(tracker, p, id);
+		p->reply = !back; // the error flows against the packet that it quotes
+		p->state = TRACK_RELATED;
 	} else {
-		p->state = can_begin(&p->ip) ? TRACK_NEW : TRACK_INVALID;
+		judge_known(tracker, p, id, back);
 	}
 }
 
@@ -419,10 +419,15 @@ void track_later(const struct tracker *tracker, struct track_packet *packet)
 	tuple->hash = session_hash(table, &tuple->key);
 	uint32_t id = session_lookup(table, tuple, tracker->now_s);
 
-	if (id == 0 || is_other_side(session_get(table, id), tuple, false))
+	if (id == 0)
+		return;
+	const struct session *s = session_get(table, id);
+	bool by_key = is_by_key(s, tuple), back = flows_back_by(s, tuple, by_key);
+
+	if (is_other_side(s, by_key, back, false))
 		return;
 	packet->session = id;
-	packet->reply = flows_back(session_get(table, id), tuple);
+	packet->reply = back;
 	packet->state = TRACK_ESTABLISHED;
 }
 
