@@ -10,13 +10,15 @@
 
 #include "pipeline/packet.h"
 
+// Adds the halves of a sum, and of that the halves again. The upper half of a number plus itself with
+// its halves exchanged is the sum of the halves, with the carry of the lower one.
 static inline uint16_t sum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	sum += sum << 32 | sum >> 32;
+	uint32_t half = (uint32_t)(sum >> 32);
+
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
 // Whether a sum folds to 0xffff: all multiples of it do, but for 0.
