@@ -10,8 +10,8 @@
 
 #include "pipeline/packet.h"
 
-// Adds the halves of a sum, and of that the halves again. The upper half of a number plus itself with
-// its halves exchanged is the sum of the halves, with the carry of the lower one.
+// Adds the halves of a sum, and of that the halves again. The upper half of a number plus itself
+// with its halves exchanged is the sum of the halves, with the carry of the lower one.
 static inline uint16_t sum_fold(uint64_t sum)
 {
 	sum += sum << 32 | sum >> 32;
