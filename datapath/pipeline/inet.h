@@ -57,8 +57,8 @@ static inline void inet_read_ports(struct inet *ip)
 	ip->destination_port = load_be16(ip->l4 + 2);
 }
 
-// Length of the IPv4 header that starts with `first`; 0: it is none. Nearly all have no options:
-// what depends on the length is known for them.
+// Length of the IPv4 header at `l3`, of which the first byte is looked at; 0: it is none. Nearly
+// all have no options: what depends on the length is known for them.
 static inline uint16_t inet_ip4_header_len(const uint8_t *l3)
 {
 	uint16_t len = (l3[0] & 0xf) * 4;

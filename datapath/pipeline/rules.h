@@ -156,10 +156,7 @@ static inline enum drop_reason track_read(
 {
 	struct track_packet *packet = &ctx->tracked[n];
 
-	packet->zone = p->network;
-	packet->checksum_good = l4_checksum_verified(ctx, p);
-	packet->came_with = p->session;
-	packet->came_as_reply = p->flags & PACKET_REPLY;
+	begin_tracking(ctx, p, p->network, packet);
 	return filter_read(ctx, p, l3, ethertype, &packet->ip);
 }
 

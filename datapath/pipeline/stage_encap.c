@@ -30,7 +30,7 @@ static void write_ip4(struct worker_ctx *ctx, struct ipv4_wire *ip, const struct
 	const struct flow *flow, uint32_t template_sum)
 {
 	const struct tunnel *tunnel = &ctx->snapshot->tunnel;
-	bool df = tunnel->df == DF_MODE_UNSET ? false : tunnel->df == DF_MODE_SET || flow->df;
+	bool df = tunnel->df != DF_MODE_UNSET && (tunnel->df == DF_MODE_SET || flow->df);
 	uint8_t old_tos = ip->tos;
 	uint8_t dscp = tunnel->tos_inherit ? flow->tos : old_tos;
 	uint8_t tos = (dscp & 0xfc) | (flow->tos & 3);

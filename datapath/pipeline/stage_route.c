@@ -10,7 +10,7 @@
 //
 // In: IPv4 packets that forward has found to be a router's. Out: in, care, network and location as
 // if sent by the attachment they leave by; rewritten.
-// Drops: rtr_l2, rtr_mcast, rtr_source_route, rtr_martian, rtr_directed_bcast, rtr_loop,
+// Drops: rtr_l2, rtr_mcast, rtr_source_route, rtr_martian, rtr_directed_bcast,
 // metadata_none, port_down, ip4_malformed, ip4_csum, icmp_err_bad, nomem, those of nat_begin() and
 // punt().
 
@@ -156,10 +156,7 @@ static void track(struct worker_ctx *ctx, const struct packet *p, struct routing
 {
 	r->track = tracked;
 	inet_fill_ip4(&tracked->ip, p->frame + ETHERNET_LEN, header_len, r->l3_len);
-	tracked->zone = r->router->zone;
-	tracked->checksum_good = l4_checksum_verified(ctx, p);
-	tracked->came_with = p->session;
-	tracked->came_as_reply = p->flags & PACKET_REPLY;
+	begin_tracking(ctx, p, r->router->zone, tracked);
 }
 
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may

@@ -121,6 +121,16 @@ static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const stru
 						   verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE));
 }
 
+// Tells tracking what is known of a packet before: `tracked->ip` is filled in beside it.
+static inline void begin_tracking(const struct worker_ctx *ctx, const struct packet *p,
+	uint16_t zone, struct track_packet *tracked)
+{
+	tracked->zone = zone;
+	tracked->checksum_good = l4_checksum_verified(ctx, p);
+	tracked->came_with = p->session;
+	tracked->came_as_reply = p->flags & PACKET_REPLY;
+}
+
 // Notes what tracking has found out about a packet.
 static inline void note_tracked(struct packet *p, const struct track_packet *tracked)
 {

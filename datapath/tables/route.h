@@ -72,8 +72,8 @@ struct route_table {
 void route_build(
 	struct route_table *table, struct arena *arena, const struct route *routes, size_t n);
 
-// How many ranges of a block start at an address or before it. Compilers need three times as many
-// instructions for the loop.
+// How many ranges of a block start at an address or before it. Compilers need more than
+// twice as many instructions for the loop.
 static inline unsigned route_count(const uint32_t *block, uint32_t address)
 {
 #ifdef TABLES_SSE4
