@@ -114,6 +114,29 @@ int cli_request(struct cli *cli, const char *method, json_t *params, show_fn *sh
 	return rc;
 }
 
+int cli_list(struct cli *cli, const struct request *request, const char *method, show_fn *show,
+	const char *choose)
+{
+	json_t *result;
+	size_t limit;
+	int rc;
+
+	if (json_object_get(request->params, "limit") == NULL)
+		json_object_set_new(request->params, "limit", json_integer(CLI_LIST_DEFAULT));
+	limit = (size_t)json_integer_value(json_object_get(request->params, "limit"));
+	rc = cli_call(cli, method, json_incref(request->params), &result);
+	if (rc == CLI_OK && cli->json) {
+		cli_print_json(cli, result);
+	} else if (rc == CLI_OK) {
+		show(cli, result);
+		if (json_array_size(result) == limit)
+			fprintf(cli->out, "the first %zu %s, or see more with limit (at most %d)\n",
+				limit, choose, CLI_LIST_MAX);
+	}
+	json_decref(result);
+	return rc;
+}
+
 json_t *cli_ask(struct cli *cli, const char *kind, const char *method)
 {
 	json_t *answer = NULL;

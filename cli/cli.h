@@ -115,6 +115,15 @@ typedef void show_fn(struct cli *cli, const json_t *result);
 // cli_call(), then the result as JSON or by show(); NULL: people need not be told.
 int cli_request(struct cli *cli, const char *method, json_t *params, show_fn *show);
 
+// The daemon makes no longer lists; without the key "limit" a terminal's worth is asked for.
+#define CLI_LIST_DEFAULT 10000
+#define CLI_LIST_MAX	 65536
+
+// cli_request() for a list. When it is as long as it may be, people are told so; `choose` says of
+// what there may be more, and how to ask for others: "sessions; choose by network".
+int cli_list(struct cli *cli, const struct request *request, const char *method, show_fn *show,
+	const char *choose);
+
 // cli_call() of "KIND.METHOD" without showing anything, for completion. NULL: no answer.
 json_t *cli_ask(struct cli *cli, const char *kind, const char *method);
 

@@ -8,10 +8,6 @@
 #include "cli/table.h"
 #include "net/addr.h"
 
-// The daemon makes no longer lists; without a key for it a terminal's worth is asked for.
-#define SHOW_DEFAULT 10000
-#define SHOW_MAX     65536
-
 static const struct field name_keys[] = {
 	{.name = "network", .type = FIELD_NAME, .ref = "network", .help = "network the MAC is on"},
 };
@@ -23,8 +19,8 @@ static const struct field filter_keys[] = {
 	{.name = "limit",
 		.type = FIELD_UINT,
 		.min = 1,
-		.max = SHOW_MAX,
-		.help = "most entries shown"},
+		.max = CLI_LIST_MAX,
+		.help = "most entries shown, default 10000"},
 };
 #define N_FLUSH_KEYS 2 // of filter_keys
 
@@ -80,7 +76,7 @@ static void kind_cell(const json_t *value, char text[CELL_LEN])
 	strcpy(text, json_is_true(value) ? "static" : "learned");
 }
 
-static void table_show(struct cli *cli, const json_t *result, size_t limit)
+static void table_show(struct cli *cli, const json_t *result)
 {
 	static const struct column columns[] = {
 		{.title = "NETWORK", .path = "network"},
@@ -91,29 +87,12 @@ static void table_show(struct cli *cli, const json_t *result, size_t limit)
 	};
 
 	table_print(cli, columns, ARRAY_SIZE(columns), result);
-	if (json_array_size(result) == limit)
-		fprintf(cli->out,
-			"the first %zu entries; choose by network, port or mac, or see "
-			"more with limit (at most %d)\n",
-			limit, SHOW_MAX);
 }
 
 static int fdb_show(struct cli *cli, const struct request *request)
 {
-	json_t *result;
-	size_t limit;
-	int rc;
-
-	if (json_object_get(request->params, "limit") == NULL)
-		json_object_set_new(request->params, "limit", json_integer(SHOW_DEFAULT));
-	limit = (size_t)json_integer_value(json_object_get(request->params, "limit"));
-	rc = cli_call(cli, "fdb.list", json_incref(request->params), &result);
-	if (rc == CLI_OK && cli->json)
-		cli_print_json(cli, result);
-	else if (rc == CLI_OK)
-		table_show(cli, result, limit);
-	json_decref(result);
-	return rc;
+	return cli_list(
+		cli, request, "fdb.list", table_show, "entries; choose by network, port or mac");
 }
 
 static void flushed_show(struct cli *cli, const json_t *result)

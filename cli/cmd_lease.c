@@ -5,15 +5,13 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 
-#define SHOW_MAX 65536
-
 static const struct field filter_keys[] = {
 	{.name = "network", .type = FIELD_NAME, .ref = "network", .help = "only on this network"},
 	{.name = "address", .type = FIELD_IP, .help = "only of this address"},
 	{.name = "limit",
 		.type = FIELD_UINT,
 		.min = 1,
-		.max = SHOW_MAX,
+		.max = CLI_LIST_MAX,
 		.help = "most leases shown, default 10000"},
 };
 
@@ -32,7 +30,8 @@ static void table_show(struct cli *cli, const json_t *result)
 
 static int lease_show(struct cli *cli, const struct request *request)
 {
-	return cli_request(cli, "lease.list", json_incref(request->params), table_show);
+	return cli_list(
+		cli, request, "lease.list", table_show, "leases; choose by network or address");
 }
 
 const struct verb lease_verb = {

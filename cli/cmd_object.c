@@ -71,6 +71,7 @@ static const struct column uplink_columns[] = {
 	{.title = "ADMIN", .path = "admin-state"},
 	{.title = "MTU", .path = "mtu", .number = true},
 	{.title = "LINK", .path = "state.link"},
+	{.title = "INTERFACE", .path = "state.interface"},
 	{.title = "MAC", .path = "state.mac"},
 	{.title = "VLANS", .path = "vlans"},
 	{.title = "ADDRESS", .path = "address"},

@@ -9,10 +9,6 @@
 #include "cli/table.h"
 #include "net/protocol.h"
 
-// The daemon makes no longer lists; without a key for it a terminal's worth is asked for.
-#define SHOW_DEFAULT 10000
-#define SHOW_MAX     65536
-
 static const char *const ethertypes[] = {"ipv4", "ipv6", NULL};
 static const char *const states[] = {"unreplied", "replied", "stream", "syn-sent", "syn-received",
 	"established", "fin-wait", "close-wait", "last-ack", "time-wait", "close", NULL};
@@ -46,8 +42,8 @@ static const struct field filter_keys[] = {
 	{.name = "limit",
 		.type = FIELD_UINT,
 		.min = 1,
-		.max = SHOW_MAX,
-		.help = "most sessions shown"},
+		.max = CLI_LIST_MAX,
+		.help = "most sessions shown, default 10000"},
 };
 #define N_FLUSH_KEYS (ARRAY_SIZE(filter_keys) - 1) // all but the limit
 
@@ -100,7 +96,7 @@ static void destination_cell(const json_t *session, char text[CELL_LEN])
 	endpoint_cell(session, "destination", text);
 }
 
-static void table_show(struct cli *cli, const json_t *result, size_t limit)
+static void table_show(struct cli *cli, const json_t *result)
 {
 	static const struct column columns[] = {
 		{.title = "NETWORK", .format = zone_cell},
@@ -115,29 +111,12 @@ static void table_show(struct cli *cli, const json_t *result, size_t limit)
 	};
 
 	table_print(cli, columns, ARRAY_SIZE(columns), result);
-	if (json_array_size(result) == limit)
-		fprintf(cli->out,
-			"the first %zu sessions; choose by network, port, protocol or address, or "
-			"see more with limit (at most %d)\n",
-			limit, SHOW_MAX);
 }
 
 static int session_show(struct cli *cli, const struct request *request)
 {
-	json_t *result;
-	size_t limit;
-	int rc;
-
-	if (json_object_get(request->params, "limit") == NULL)
-		json_object_set_new(request->params, "limit", json_integer(SHOW_DEFAULT));
-	limit = (size_t)json_integer_value(json_object_get(request->params, "limit"));
-	rc = cli_call(cli, "session.list", json_incref(request->params), &result);
-	if (rc == CLI_OK && cli->json)
-		cli_print_json(cli, result);
-	else if (rc == CLI_OK)
-		table_show(cli, result, limit);
-	json_decref(result);
-	return rc;
+	return cli_list(cli, request, "session.list", table_show,
+		"sessions; choose by network, port, protocol or address");
 }
 
 static void flushed_show(struct cli *cli, const json_t *result)

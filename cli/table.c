@@ -15,10 +15,13 @@
 
 #define TABLE_COLUMNS_MAX 16
 
-const char *table_color(const struct cli *cli, const char *word)
+// Colours a word that says how something is; "" without colour.
+static const char *color_of(const struct cli *cli, const char *word)
 {
-	static const char *const good[] = {"up", "reachable"};
-	static const char *const bad[] = {"down", "failed"};
+	static const char *const good[] = {"up", "reachable", "running"};
+	static const char *const bad[] = {"down", "failed", "gone"};
+
+	_Static_assert(ARRAY_SIZE(good) == ARRAY_SIZE(bad), "one loop");
 
 	for (size_t i = 0; cli->color && i < ARRAY_SIZE(good); i++) {
 		if (strcmp(word, good[i]) == 0)
@@ -29,13 +32,14 @@ const char *table_color(const struct cli *cli, const char *word)
 	return "";
 }
 
-const json_t *table_value(const json_t *row, const char *path)
+// The value at "key" or "key.key" of an object, NULL: none.
+static const json_t *value_at(const json_t *row, const char *path)
 {
 	const char *dot = strchr(path, '.');
 
 	if (dot == NULL)
 		return json_object_get(row, path);
-	return table_value(json_object_getn(row, path, (size_t)(dot - path)), dot + 1);
+	return value_at(json_object_getn(row, path, (size_t)(dot - path)), dot + 1);
 }
 
 static void list_cell(const json_t *list, char text[CELL_LEN])
@@ -72,7 +76,7 @@ void table_cell(const json_t *value, char text[CELL_LEN])
 
 static void cell(const struct column *column, const json_t *row, char text[CELL_LEN])
 {
-	const json_t *value = column->path == NULL ? row : table_value(row, column->path);
+	const json_t *value = column->path == NULL ? row : value_at(row, column->path);
 
 	if (value != NULL && column->format != NULL)
 		column->format(value, text);
@@ -83,7 +87,7 @@ static void cell(const struct column *column, const json_t *row, char text[CELL_
 static void cell_print(
 	struct cli *cli, const struct column *column, const char *text, int width, bool last)
 {
-	const char *color = table_color(cli, text);
+	const char *color = color_of(cli, text);
 
 	if (column->number)
 		fprintf(cli->out, "%*s", width, text);
@@ -150,7 +154,7 @@ void table_print_lines(struct cli *cli, const struct table_line *lines, size_t n
 		if ((int)strlen(lines[i].key) > width)
 			width = (int)strlen(lines[i].key);
 	for (size_t i = 0; i < n_lines; i++) {
-		const char *color = table_color(cli, lines[i].value);
+		const char *color = color_of(cli, lines[i].value);
 
 		fprintf(cli->out, "%-*s  %s%s%s", width, lines[i].key, color, lines[i].value,
 			color[0] != '\0' ? RESET : "");

@@ -22,13 +22,10 @@ struct column {
 void table_print(
 	struct cli *cli, const struct column *columns, size_t n_columns, const json_t *rows);
 
-// The value at "key" or "key.key" of an object, NULL: none.
-const json_t *table_value(const json_t *row, const char *path);
-
 // A value as a cell shows it: text, number, yes/no, "a,b" for a list, "-" for none.
 void table_cell(const json_t *value, char text[CELL_LEN]);
 
-// Lines "key  value" with the keys aligned. `help` may be NULL.
+// Lines "key  value" with the keys aligned.
 struct table_line {
 	const char *key;
 	char value[CELL_LEN];
@@ -36,6 +33,3 @@ struct table_line {
 };
 
 void table_print_lines(struct cli *cli, const struct table_line *lines, size_t n_lines);
-
-// Colours a word that says how something is ("up", "failed"); "" without colour.
-const char *table_color(const struct cli *cli, const char *word);

@@ -35,11 +35,11 @@ static const struct {
 	{"uplink show",
 		"[{\"name\": \"u\", \"device\": \"packet:ens19\", \"admin-state\": \"up\", "
 		"\"mtu\": 1500, \"vlans\": \"1001-2000\", \"state\": {\"link\": \"down\", "
-		"\"mac\": \"52:54:00:00:00:01\"}}]",
-		"NAME  DEVICE        ADMIN   MTU  LINK  MAC                VLANS      ADDRESS  "
-		"MODE\n"
-		"u     packet:ens19  up     1500  down  52:54:00:00:00:01  1001-2000  -        "
-		"-\n"},
+		"\"mac\": \"52:54:00:00:00:01\", \"interface\": \"gone\"}}]",
+		"NAME  DEVICE        ADMIN   MTU  LINK  INTERFACE  MAC                VLANS      "
+		"ADDRESS  MODE\n"
+		"u     packet:ens19  up     1500  down  gone       52:54:00:00:00:01  1001-2000  "
+		"-        -\n"},
 	{"uplink show u",
 		"[{\"name\": \"u\", \"device\": \"packet:ens19\", \"admin-state\": \"up\", "
 		"\"mtu\": 1500, \"vlans\": \"1001-2000\", \"state\": {\"link\": \"down\"}}]",
@@ -285,6 +285,13 @@ static const struct {
 		"n        icmp      unreplied        -           -  -       -            -     -\n"
 		"the first 1 sessions; choose by network, port, protocol or address, or see more "
 		"with limit (at most 65536)\n"},
+	{"lease show limit 1",
+		"[{\"network\": \"n\", \"address\": \"10.0.0.1\", \"mac\": "
+		"\"fa:16:3e:00:00:01\", \"expires\": 60}]",
+		"NETWORK  ADDRESS   MAC                EXPIRES(s)  DECLINED(s)\n"
+		"n        10.0.0.1  fa:16:3e:00:00:01          60            -\n"
+		"the first 1 leases; choose by network or address, or see more with limit (at most "
+		"65536)\n"},
 	{"session flush", "{\"flushed\": 7}", "7 sessions flushed\n"},
 	{"fdb flush", "{\"flushed\": 42}", "42 learned entries flushed\n"},
 	{"network add n vxlan 1", "{\"name\": \"n\"}", ""},
