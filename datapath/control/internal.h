@@ -28,9 +28,9 @@ struct device_slot {
 	unsigned first_worker; // polls queue 0, the next one queue 1, …; fixed for the device's
 			       // life, so that no two workers ever poll one queue, not even while
 			       // they hold different snapshots
-	bool gone;	       // its interface
-	bool reopen;	       // in this transaction
-	char *problem;	       // why it is not opened again, NULL: nothing is in the way
+	enum device_presence presence; // of its interface, when it was last looked at
+	bool reopen;		       // in this transaction
+	char *problem;		       // why it is not opened again, NULL: nothing is in the way
 };
 
 // A static FDB entry as it stands in the table.

@@ -59,6 +59,11 @@ static bool links_changed(const struct control *control)
 	return changed;
 }
 
+static bool is_gone(enum device_presence presence)
+{
+	return presence == DEVICE_GONE || presence == DEVICE_REPLACED;
+}
+
 static void set_problem(struct device_slot *slot, const char *text)
 {
 	free(slot->problem);
@@ -97,18 +102,28 @@ static void take_up_queues(struct control *control, const struct device *device)
 	problems_free(&problems);
 }
 
+// It works, but neither the next start nor another interface's coming would find it.
+static void tell_of_name(struct device_slot *slot)
+{
+	set_problem(slot, "the interface has another name now: it stays in use until weftd ends; "
+			  "give it its name back, or configure the device by the new one");
+	log_warn("%s device=%s", slot->problem, slot->device->text);
+}
+
 static void look(struct control *control, struct device_slot *slot, bool try)
 {
 	const struct device *device = slot->device;
 	enum device_presence presence = device->driver->look(slot->device);
-	bool gone = presence == DEVICE_GONE || presence == DEVICE_REPLACED;
+	enum device_presence before = slot->presence;
 
-	if (gone && !slot->gone)
+	slot->presence = presence;
+	if (is_gone(presence) && !is_gone(before))
 		log_warn("the interface is gone: the device waits for one of its name device=%s",
 			device->text);
-	slot->gone = gone;
-	if (presence == DEVICE_GONE)
+	if (presence == DEVICE_GONE || presence == DEVICE_PRESENT)
 		set_problem(slot, NULL);
+	else if (presence == DEVICE_RENAMED && before != DEVICE_RENAMED)
+		tell_of_name(slot);
 	else if (presence == DEVICE_REPLACED && try)
 		reopen(control, slot);
 	else if (presence == DEVICE_GREW)
@@ -134,11 +149,18 @@ void presence_poll(struct control *control, uint64_t now_ns)
 	}
 }
 
+static const char *presence_word(enum device_presence presence)
+{
+	if (is_gone(presence))
+		return "gone";
+	return presence == DEVICE_RENAMED ? "renamed" : "running";
+}
+
 void presence_details(const struct device_slot *slot, json_t *object)
 {
 	if (slot->device->driver->look == NULL)
 		return;
-	json_object_set_new(object, "interface", json_string(slot->gone ? "gone" : "running"));
+	json_object_set_new(object, "interface", json_string(presence_word(slot->presence)));
 	if (slot->problem != NULL)
 		json_object_set_new(object, "problem", json_string(slot->problem));
 }

@@ -38,6 +38,13 @@ int netif_index(const char *name, int *index)
 	return ret;
 }
 
+const char *netif_name(int index, char name[IFNAMSIZ])
+{
+	if (if_indextoname((unsigned)index, name) == NULL)
+		name[0] = '\0';
+	return name;
+}
+
 int netif_mac(const char *name, uint64_t *mac)
 {
 	struct ifreq ifr = {0};

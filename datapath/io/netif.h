@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <net/if.h>
+
 // All return 0 or -errno; -ENODEV when there is no such interface.
 int netif_index(const char *name, int *index);
+// What an interface is called now; "", which no interface is, when it is gone.
+const char *netif_name(int index, char name[IFNAMSIZ]);
 int netif_mac(const char *name, uint64_t *mac); // low 48 bits
 int netif_mtu(const char *name, int *mtu);
 int netif_set_mtu(const char *name, int mtu);

@@ -61,7 +61,7 @@ struct packet {
 	bool promiscuous;
 	bool restore_merging; // the kernel may merge frames again once we are gone
 	uint16_t n_queues;
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ]; // as configured
 	struct packet_queue queues[];
 };
 
@@ -232,14 +232,6 @@ void packet_stats(struct device *device, struct device_stats *stats)
 	}
 }
 
-static void packet_link(struct device *device, struct device_link *link)
-{
-	const struct packet *packet = device->priv;
-
-	netif_is_running(packet->name, &link->up);
-	link->speed_mbps = 0;
-}
-
 // When an interface goes away, or to another network namespace, the kernel takes its sockets off
 // it.
 static bool is_bound(const struct packet *packet)
@@ -251,15 +243,26 @@ static bool is_bound(const struct packet *packet)
 	       address.sll_ifindex == packet->index;
 }
 
+void packet_link(struct device *device, struct device_link *link)
+{
+	const struct packet *packet = device->priv;
+	char name[IFNAMSIZ];
+
+	*link = (struct device_link){0};
+	if (is_bound(packet)) // else the index may be another's by now
+		netif_is_running(netif_name(packet->index, name), &link->up);
+}
+
 enum device_presence packet_look(struct device *device)
 {
 	struct packet *packet = device->priv;
 	int index;
+	bool found = netif_index(packet->name, &index) == 0;
 
 	if (is_bound(packet))
-		return DEVICE_PRESENT;
+		return found && index == packet->index ? DEVICE_PRESENT : DEVICE_RENAMED;
 	packet->restore_merging = false; // a new one is not ours to change
-	return netif_index(packet->name, &index) == 0 ? DEVICE_REPLACED : DEVICE_GONE;
+	return found ? DEVICE_REPLACED : DEVICE_GONE;
 }
 
 static void packet_free(struct packet *packet)
@@ -280,9 +283,10 @@ static void packet_free(struct packet *packet)
 void packet_close(struct device *device)
 {
 	struct packet *packet = device->priv;
+	char name[IFNAMSIZ];
 
-	if (packet->restore_merging)
-		netif_set_merging(packet->name, true); // fails when the interface is gone
+	if (packet->restore_merging) // fails when the interface is gone
+		netif_set_merging(netif_name(packet->index, name), true);
 	packet_free(packet);
 }
 

@@ -20,4 +20,5 @@ int packet_listen(struct device *device, bool promiscuous);
 
 void packet_stats(struct device *device, struct device_stats *stats);
 void packet_close(struct device *device);
+void packet_link(struct device *device, struct device_link *link);
 enum device_presence packet_look(struct device *device);

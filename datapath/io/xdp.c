@@ -72,7 +72,7 @@ struct xdp {
 	const struct mode *mode;
 	uint16_t port;	      // of the tunnel, network order; atomic
 	struct device packet; // its priv is NULL while it is not open
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ];  // as configured
 	int index;
 	bool restore_stripping;
 	bool promiscuous; // control only
@@ -287,12 +287,14 @@ static int choose_mode(
 
 static void xdp_free(struct xdp *x)
 {
+	char name[IFNAMSIZ];
+
 	uplink_free(x->uplink);
 	close_sockets(x);
 	if (x->packet.priv != NULL)
 		packet_close(&x->packet);
-	if (x->restore_stripping)
-		netif_set_strips_tags(x->name, true); // fails when the interface is gone
+	if (x->restore_stripping) // fails when the interface is gone
+		netif_set_strips_tags(netif_name(x->index, name), true);
 	free(x);
 }
 
@@ -316,10 +318,9 @@ static void xdp_stats(struct device *device, struct device_stats *stats)
 
 static void xdp_link(struct device *device, struct device_link *link)
 {
-	const struct xdp *x = device->priv;
+	struct xdp *x = device->priv;
 
-	netif_is_running(x->name, &link->up);
-	link->speed_mbps = 0;
+	packet_link(&x->packet, link);
 }
 
 // Workers poll the sockets that were added.
@@ -338,10 +339,11 @@ static void xdp_share(struct device *device, const struct device_share *share)
 {
 	struct xdp *x = device->priv;
 	bool promiscuous = share->vlans || share->untagged;
+	char name[IFNAMSIZ];
 	uint64_t mac;
 	int ret = 0;
 
-	if (netif_mac(x->name, &mac) < 0) // the kernel may have changed it
+	if (netif_mac(netif_name(x->index, name), &mac) < 0) // the kernel may have changed it
 		mac = device->mac;
 
 	__atomic_store_n(&x->port, htons(share->port), __ATOMIC_RELAXED);
@@ -368,10 +370,12 @@ static const char *explain_queue(uint32_t queue, int error)
 static bool add_sockets(struct xdp *x)
 {
 	uint16_t n_before = x->n_sockets;
+	char name[IFNAMSIZ];
 	uint32_t n;
 	int ret = 0;
 
-	if (!x->mode->sockets || netif_rx_queues(x->name, &n) < 0 || n == x->n_queues)
+	netif_name(x->index, name);
+	if (!x->mode->sockets || netif_rx_queues(name, &n) < 0 || n == x->n_queues)
 		return false;
 	x->n_queues = n;
 	x->problem[0] = '\0';
@@ -381,11 +385,11 @@ static bool add_sockets(struct xdp *x)
 		snprintf(x->problem, sizeof(x->problem),
 			"queues from %u on have no socket (%s): what comes there stays with the "
 			"kernel until ethtool -L %s leaves %u queues",
-			x->n_sockets, explain_queue(x->n_sockets, ret), x->name, x->n_sockets);
+			x->n_sockets, explain_queue(x->n_sockets, ret), name, x->n_sockets);
 		log_warn("%s", x->problem);
 	}
 	if (x->n_sockets > n_before)
-		log_info("queues were added interface=%s queues=%u sockets=%u", x->name, n,
+		log_info("queues were added interface=%s queues=%u sockets=%u", name, n,
 			x->n_sockets);
 	return x->n_sockets > n_before;
 }
@@ -395,13 +399,13 @@ static enum device_presence xdp_look(struct device *device)
 	struct xdp *x = device->priv;
 	enum device_presence presence = packet_look(&x->packet);
 
-	if (presence != DEVICE_PRESENT) {
+	if (presence == DEVICE_GONE || presence == DEVICE_REPLACED) {
 		uplink_detach(x->uplink); // it may have gone to another network namespace
 		x->restore_stripping = false;
 		return presence;
 	}
 	if (!add_sockets(x))
-		return DEVICE_PRESENT;
+		return presence;
 	device->n_rxq = x->n_sockets + x->packet.n_rxq;
 	return DEVICE_GREW;
 }

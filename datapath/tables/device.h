@@ -94,6 +94,7 @@ struct device_details {
 // Whether the interface of a device is there.
 enum device_presence {
 	DEVICE_PRESENT,
+	DEVICE_RENAMED,	 // present, and not called as configured any more
 	DEVICE_GREW,	 // present, with receive queues in n_rxq that no snapshot knows of
 	DEVICE_GONE,	 // no frames come, what is sent dies as tx_no_peer
 	DEVICE_REPLACED, // gone, and there is another one of its name: open the device again

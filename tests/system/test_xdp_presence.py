@@ -114,6 +114,37 @@ def test_visit_to_another_namespace(shared):
     assert shared.program() == PROGRAM
 
 
+@pytest.mark.parametrize("driver", ["xdp", "packet"])
+def test_renamed(lab, driver):
+    """An interface that gets another name stays in use, and is shown as what it is."""
+    ns, peer = lab.ns("weft"), lab.ns("peer")
+    lab.veth(ns, "old0", peer, "eth0")
+    share = {"share": "all"} if driver == "xdp" else {}
+    weft = Weft(ns, {"uplinks": {"trunk": {"device": f"{driver}:old0", "vlans": "1-10", **share}},
+                     "networks": {"flat": {"segments": [{"type": "flat", "uplink": "trunk"}]}}})
+    guest = lab.instance("guest", "172.16.1.1", mtu=1500)
+    weft.port("guest", guest, "flat")
+    peer.ip("addr add 172.16.1.2/24 dev eth0")
+
+    def state():
+        return weft.rpc("uplink.list", name="trunk")[0]["state"]
+
+    def rename(old, new):
+        ns.ip(f"link set {old} down\nlink set {old} name {new}\nlink set {new} up")
+        wait_for(lambda: state()["link"] == "up", "the link")
+    rename("old0", "new0")
+    wait_for(lambda: state()["interface"] == "renamed", "weft to know")
+    assert "another name" in state()["problem"] and guest.ping("172.16.1.2")
+    assert re.search(r"^trunk .* up +renamed ", weft.cli("uplink", "show"), re.M)
+    lab.veth(ns, "old0", lab.ns("other"), "eth0")  # is none of weft's
+    weft.rpc("network.add", name="more", segments=[{"type": "vlan", "uplink": "trunk", "id": 7}])
+    assert state()["interface"] == "renamed" and guest.ping("172.16.1.2")
+    ns.ip("link del old0")
+    rename("new0", "old0")
+    wait_for(lambda: state()["interface"] == "running", "the end of it")
+    assert "problem" not in state() and guest.ping("172.16.1.2")
+
+
 def test_card_comes_back_unfit(lab):
     """What stands in the way is told once in the log and all the time in the state."""
     shared = Shared(lab, mtu=3000)
