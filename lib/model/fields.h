@@ -113,7 +113,8 @@ bool object_name_valid(const char *name);
 bool object_is_builtin(const struct object_def *def, const char *name);
 
 // Objects of a kind in a model; the name is the first member of each structure. NULL when there
-// is none of that name. The single object of a kind has no name: pass NULL.
+// is none of that name. The single object of a kind has no name: pass NULL; it is not counted while
+// it was not given, where the kind has a flag for that.
 const void *model_object(const struct model *model, const struct object_def *def, const char *name);
 const void *model_object_at(const struct model *model, const struct object_def *def, size_t i);
 size_t model_object_count(const struct model *model, const struct object_def *def);

@@ -28,7 +28,8 @@ size_t model_object_count(const struct model *model, const struct object_def *de
 	size_t n;
 
 	if (def->single)
-		return 1;
+		return def->present_offset < 0 ||
+		       *((const bool *)model + def->model_offset + def->present_offset);
 	memcpy(&n, (const char *)model + def->model_offset + sizeof(void *), sizeof(n));
 	return n;
 }

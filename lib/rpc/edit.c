@@ -29,6 +29,9 @@ static int complain(struct problems *problems, enum error_symbol symbol,
 			"%s is always there and can not be deleted; set its keys to default to "
 			"have it as it was",
 			object);
+	else if (def->single)
+		problem_add(
+			problems, symbol, path, "there is no %s; %s set makes one", object, object);
 	else
 		problem_add(problems, symbol, path, "there is no %s", object);
 	arena_free(arena);

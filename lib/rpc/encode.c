@@ -275,7 +275,7 @@ static bool kind_present(
 	const struct object_def *def, const struct model *model, const json_t *encoded)
 {
 	if (def->present_offset >= 0)
-		return *((const bool *)model_object_at(model, def, 0) + def->present_offset);
+		return model_object_count(model, def) > 0;
 	return json_object_size(encoded) > 0;
 }
 

@@ -102,6 +102,9 @@ START_TEST(single_objects)
 		"192.168.31.104");
 	env_call_refused("tunnel.add", "{'port': 4789}", E_METHOD_UNKNOWN, -32601);
 	env_call_refused("tunnel.del", "{}", E_NET_VXLAN_DISABLED, REFUSED_BY_RULE);
+	env_accept("{}");
+	expect(env_call("tunnel.list", "{}"), "[]"); // nothing carries one
+	ck_assert_uint_eq(json_array_size(env_call("sessions.list", "{}")), 1);
 }
 END_TEST
 
