@@ -13,8 +13,9 @@ FROM_OUTSIDE, METADATA = "0x2/0xffff", "0x1/0xffff"
 SYSCTLS = ("net.ipv4.ip_forward=1", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
            "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
            "net.ipv4.conf.all.send_redirects=1", "net.ipv4.conf.default.send_redirects=1",
-           # How many errors it sends is another test's.
-           "net.ipv4.icmp_ratelimit=0", "net.ipv4.icmp_ratemask=0")
+           # How many errors it sends is another test's, and so are those about fragments that it has
+           # waited for: on a slow machine they would come before the end.
+           "net.ipv4.icmp_ratelimit=0", "net.ipv4.icmp_ratemask=0", "net.ipv4.ipfrag_time=900")
 
 
 def rules(random_fully):
