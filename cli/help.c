@@ -32,7 +32,8 @@ static void words_join(const struct field *field, char text[USAGE_LEN])
 			text + len, USAGE_LEN - len, "%s%s", len > 0 ? "|" : "", field->words[i]);
 }
 
-char *usage_value(const struct field *field, char text[USAGE_LEN])
+// The value alone.
+static char *usage_value(const struct field *field, char text[USAGE_LEN])
 {
 	static const char *const forms[] = {
 		[FIELD_BOOL] = "true|false",

@@ -24,5 +24,3 @@ const struct object_def *command_elements(const struct command *command);
 #define ALONE_HELP "words that belong to one key only need no KEY"
 // What field->unit stands for, in words.
 const char *unit_text(const struct field *field);
-// The value alone.
-char *usage_value(const struct field *field, char text[USAGE_LEN]);

@@ -38,11 +38,6 @@ const struct device_driver *device_driver_find(const char *word, size_t word_len
 	return NULL;
 }
 
-const struct device_driver *device_driver_at(unsigned i)
-{
-	return i < n_drivers ? drivers[i] : NULL;
-}
-
 // "tap, packet, memif", for messages.
 static void list_drivers(char *text, size_t size)
 {

@@ -121,8 +121,6 @@ struct device_driver {
 
 void device_driver_register(const struct device_driver *driver);
 const struct device_driver *device_driver_find(const char *word, size_t word_len);
-// The registered drivers' help lines, one a line, for messages and manuals.
-const struct device_driver *device_driver_at(unsigned i); // NULL after the last
 
 // Parses request->text, finds the driver, opens. NULL and errno after problem_add().
 struct device *device_open(

@@ -91,8 +91,6 @@ struct device_map {
 	uint64_t mac;	       // device MAC, low 48 bits
 };
 
-#define VNI_BUCKET_SIZE 8
-
 struct tunnel {
 	bool enabled;
 	uint16_t device;       // underlay device

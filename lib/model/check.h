@@ -101,10 +101,9 @@ int text_compare(const char *a, const char *b);
 // Whether the protocol has ports that a rule may name.
 bool protocol_has_ports(uint8_t protocol);
 
-// An order of addresses of one family, and the neighbours in it.
+// An order of addresses of one family, and the next one in it.
 int ip_compare(const struct ip_addr *a, const struct ip_addr *b);
 struct ip_addr ip_next(struct ip_addr ip);
-struct ip_addr ip_previous(struct ip_addr ip);
 bool ip_range_has(const struct ip_range *range, const struct ip_addr *ip);
 
 // The addresses of a subnet that hosts can have, first to last.

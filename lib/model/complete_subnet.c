@@ -20,7 +20,7 @@ struct ip_addr ip_next(struct ip_addr ip)
 	return ip;
 }
 
-struct ip_addr ip_previous(struct ip_addr ip)
+static struct ip_addr ip_previous(struct ip_addr ip)
 {
 	for (size_t i = sizeof(ip.b); i-- > 0 && ip.b[i]-- == 0;)
 		;

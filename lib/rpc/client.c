@@ -28,7 +28,6 @@ struct rpc_client {
 	size_t input_len;
 	size_t input_size;
 	size_t searched; // no newline in the first bytes
-	json_t *events;	 // notifications that came while a call waited
 };
 
 // When the operation that starts now must be over; UINT64_MAX: never.
@@ -93,7 +92,6 @@ struct rpc_client *rpc_connect(const char *path, int timeout_ms)
 	if (client == NULL)
 		return NULL;
 	client->timeout_ms = timeout_ms;
-	client->events = json_array();
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = client->fd < 0 ? -errno : connect_until(client->fd, &address, deadline_of(client));
 	if (rc == 0)
@@ -109,7 +107,6 @@ void rpc_close(struct rpc_client *client)
 		return;
 	if (client->fd >= 0)
 		close(client->fd);
-	json_decref(client->events);
 	free(client->input);
 	free(client);
 }
@@ -200,26 +197,15 @@ static int receive_message(struct rpc_client *client, uint64_t deadline, json_t 
 	return *message == NULL ? -EPROTO : 0;
 }
 
-static bool is_event(const json_t *message)
-{
-	return json_is_string(json_object_get(message, "method"));
-}
-
-// The answer to a call; events that come before it are kept.
+// The answer to a call.
 static int receive_answer(
 	struct rpc_client *client, json_int_t id, uint64_t deadline, json_t **answer)
 {
 	json_t *message;
+	int rc = receive_message(client, deadline, &message);
 
-	for (;;) {
-		int rc = receive_message(client, deadline, &message);
-
-		if (rc < 0)
-			return rc;
-		if (!is_event(message))
-			break;
-		json_array_append_new(client->events, message);
-	}
+	if (rc < 0)
+		return rc;
 	// id null: the daemon could not read the request
 	if (json_integer_value(json_object_get(message, "id")) == id ||
 		json_is_null(json_object_get(message, "id"))) {
@@ -254,26 +240,4 @@ int rpc_call(struct rpc_client *client, const char *method, json_t *params, json
 	*answer = rc == -EPROTO ? NULL : json_incref(member);
 	json_decref(message);
 	return rc;
-}
-
-int rpc_next_event(struct rpc_client *client, json_t **event)
-{
-	json_t *message;
-	int rc;
-
-	*event = NULL;
-	if (json_array_size(client->events) > 0) {
-		*event = json_incref(json_array_get(client->events, 0));
-		json_array_remove(client->events, 0);
-		return 0;
-	}
-	rc = receive_message(client, deadline_of(client), &message);
-	if (rc < 0)
-		return rc;
-	if (!is_event(message)) {
-		json_decref(message);
-		return -EPROTO;
-	}
-	*event = message;
-	return 0;
 }

@@ -22,7 +22,3 @@ void rpc_close(struct rpc_client *client);
 // daemon refused; or -ETIMEDOUT, -ECONNRESET, -EPROTO… with *answer NULL, after which the
 // connection is of no more use.
 int rpc_call(struct rpc_client *client, const char *method, json_t *params, json_t **answer);
-
-// Waits for the next notification (event) of the daemon. Returns 0 and {"method", "params"} (new
-// reference), or -errno as above.
-int rpc_next_event(struct rpc_client *client, json_t **event);

@@ -4,7 +4,7 @@
  * @brief libweft: talk to a running weftd from C.
  *
  * The daemon speaks JSON-RPC 2.0 over a UNIX stream socket; methods, their parameters and results
- * are described in docs/rpc.md (installed as weft-rpc). This library connects, frames and times
+ * are described in rpc.md (installed in share/doc/weft). This library connects, frames and times
  * out; parameters and results are JSON text, so that a program can use the JSON library it has.
  *
  * @code

@@ -24,7 +24,6 @@
 #define MAC_101 "52:54:00:00:01:01"
 #define MAC_103 "52:54:00:00:01:03"
 #define MAC_105 "52:54:00:00:01:05"
-#define MAC_250 "52:54:00:00:02:50"
 
 #define UPLINKS                                                                                    \
 	"'uplinks': {'provider': {'device': 'fake:ens19', 'vlans': '1001-2000'},"                  \

@@ -31,9 +31,7 @@
 #define FIP   "10.1.0.50"
 #define FAR   "8.8.8.8" // behind X
 
-#define IF_1 "interface vxlan1and2 vxlan1"
 #define IF_2 "interface vxlan1and2 vxlan2"
-#define GW   "gateway vxlan1and2"
 
 #define FLOATING "'floating-ips': {'" FIP "': {'network': 'inside', 'port': 'a'}}"
 

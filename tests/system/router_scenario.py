@@ -45,11 +45,6 @@ class Host:
     ip: str
     floating: str = None
 
-    @property
-    def public(self):
-        """Where it is reached from outside."""
-        return self.floating or self.ip
-
 
 def _hosts(name, number, n):
     net = NETS[name]
@@ -65,7 +60,6 @@ def _floating(name, number, n, first):
 PLAIN = _hosts("red", 1, 30) + _hosts("blue", 2, 25) + _hosts("green", 3, 20)
 FLOATING = _floating("red", 1, 12, 20) + _floating("blue", 2, 8, 40) + _floating("green", 3, 8, 60)
 NEAR = _hosts(OUTSIDE, 4, 25)
-DEAD = {name: f"{net.prefix}.240" for name, net in NETS.items()}
 BARRIERS = {name: Host(name, f"02:00:00:0b:00:{i:02x}", f"{net.prefix}.250")
             for i, (name, net) in enumerate(NETS.items())}
 HOPS = [Host(OUTSIDE, FAR_MAC, DEFAULT_HOP), Host("blue", STATIC_MAC, STATIC_HOP)]

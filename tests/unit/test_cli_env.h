@@ -14,8 +14,6 @@ struct cli_env {
 	json_t *sent; // array of the requests: {"method", "params"}
 };
 
-#define ENV_MAX_ANSWERS 16
-
 // Runs "network add web vxlan 1" (blanks separate words; 'a b' is one word), with -j before it when
 // `json`. The daemon gives the answers in order: JSON texts, each a "result", or an "error" object
 // if it has a "code"; ended by NULL. A NULL list: nobody listens on the socket.

@@ -105,7 +105,7 @@ START_TEST(unknown_driver_lists_the_known)
 
 	ck_assert_ptr_null(open_text("other:a", &problems));
 	ck_assert_ptr_nonnull(strstr(problems.list[0].text, "\"other\""));
-	ck_assert_ptr_nonnull(strstr(problems.list[0].text, "fake, file"));
+	ck_assert_str_eq(strstr(problems.list[0].text, "fake"), "fake, file"); // each once
 	problems_free(&problems);
 }
 END_TEST
@@ -129,9 +129,6 @@ START_TEST(registry)
 	device_driver_register(&fake);
 	device_driver_register(&file);
 	device_driver_register(&fake); // again: still one
-	ck_assert_ptr_eq(device_driver_at(0), &fake);
-	ck_assert_ptr_eq(device_driver_at(1), &file);
-	ck_assert_ptr_null(device_driver_at(2));
 	ck_assert_ptr_eq(device_driver_find("file:x", 4), &file);
 	ck_assert_ptr_null(device_driver_find("file", 3));
 }
