@@ -210,15 +210,22 @@ static const char *verb_word(struct cli *cli, const struct word_set *set, const 
 	return NULL;
 }
 
-// Where arguments follow at once, help is the only verb, if that.
+static bool is_help_option(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+// Where arguments follow at once, help is the only verb, if that. The option may stand at the end.
 static bool help_wanted(const struct command *command, const struct words *words)
 {
-	const char *word = words->at < words->n ? words->list[words->at] : "";
+	bool any = words->at < words->n;
+	const char *word = any ? words->list[words->at] : "";
 	struct word_set set;
 	int i;
 
 	verb_words(command, NULL, &set);
-	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+	if (strcmp(word, "help") == 0 || is_help_option(word) ||
+		(any && is_help_option(words->list[words->n - 1])))
 		return set.n > 0 || !(command->verbs->flags & VERB_RAW);
 	if (set.n == 0)
 		return false;

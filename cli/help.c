@@ -235,7 +235,7 @@ void help_command(FILE *out, const struct command *command)
 void help_all(FILE *out)
 {
 	fputs("Usage: weft [-j] [-s SOCKET] OBJECT [VERB] [NAME] [KEY VALUE]...\n"
-	      "       weft OBJECT help | weft -h | weft -V\n\nObjects:\n",
+	      "       weft OBJECT [VERB] -h | weft OBJECT help | weft -h | weft -V\n\nObjects:\n",
 		out);
 	for (size_t i = 0; i < n_commands; i++)
 		fprintf(out, "  %-14s %s\n", commands[i].name, command_help(&commands[i]));
