@@ -108,14 +108,15 @@ static bool write_pieces(
 	return true;
 }
 
-// The place in ctx->fragments of the first piece's verdict, 0: the packet has no L4 header.
+// The place in ctx->fragments of the verdict that all pieces share, 0: there is no L4 header.
 static uint16_t begin_verdict(struct worker_ctx *ctx, const struct packet *p)
 {
 	uint16_t place = p->fragment != 0 ? p->fragment : BURST_SIZE + ctx->n_routers;
 	struct inet ip;
 
-	if (is_later_fragment(ctx, p) ||
-		inet_read(&ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4) !=
+	if (is_later_fragment(ctx, p))
+		return place;
+	if (inet_read(&ip, p->frame + ETHERNET_LEN, p->len - ETHERNET_LEN, ETHER_TYPE_IPV4) !=
 			INET_OK ||
 		ip.fragment == INET_LATER)
 		return 0;
@@ -124,19 +125,32 @@ static uint16_t begin_verdict(struct worker_ctx *ctx, const struct packet *p)
 	return place;
 }
 
-static void push_piece(struct worker_ctx *ctx, struct burst *burst, const struct packet *p,
-	struct rte_mbuf *mbuf, uint16_t place)
+static void push_piece(
+	struct worker_ctx *ctx, struct burst *burst, const struct packet *p, struct rte_mbuf *mbuf)
 {
 	struct packet piece = *p;
 
 	piece.mbuf = mbuf;
 	piece.frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	piece.len = mbuf->data_len;
-	if (place != 0) {
-		piece.fragment = place;
-		piece.track = ctx->fragments[place].later ? ctx->fragments[place].track : p->track;
-	}
 	push(ctx, burst, &piece);
+}
+
+// The piece goes its way to the end. The next router may write its ports into the verdict: the
+// other pieces need those that they come with.
+static void send_piece(
+	struct worker_ctx *ctx, struct burst *burst, struct packet *p, struct rte_mbuf *mbuf)
+{
+	struct fragment_verdict *verdict = &ctx->fragments[p->fragment];
+	uint8_t l4[FRAGMENT_L4_LEN];
+
+	memcpy(l4, verdict->l4, sizeof(l4));
+	if (verdict->later)
+		p->track = verdict->track;
+	push_piece(ctx, burst, p, mbuf);
+	pipeline_forward(ctx, burst);
+	memcpy(verdict->l4, l4, sizeof(l4));
+	verdict->later = true;
 }
 
 void split(struct worker_ctx *ctx, struct burst *burst, struct packet *p, uint16_t mtu)
@@ -158,17 +172,13 @@ void split(struct worker_ctx *ctx, struct burst *burst, struct packet *p, uint16
 		drop(ctx, p, DROP_NOMEM);
 		return;
 	}
-	uint16_t place = begin_verdict(ctx, p);
-
+	p->fragment = begin_verdict(ctx, p);
 	counter_add(&attachment_counters(ctx, p->care)->copies, planned.n - 1);
 	rte_pktmbuf_free(p->mbuf);
-	push_piece(ctx, burst, p, mbufs[0], place);
-	if (place != 0) {
-		pipeline_forward(ctx, burst);
-		ctx->fragments[place].later = true;
+	for (uint16_t i = 0; i < planned.n; i++) {
+		if (p->fragment != 0)
+			send_piece(ctx, burst, p, mbufs[i]);
+		else
+			push_piece(ctx, burst, p, mbufs[i]);
 	}
-	for (uint16_t i = 1; i < planned.n; i++)
-		push_piece(ctx, burst, p, mbufs[i], place);
-	if (place != 0)
-		pipeline_forward(ctx, burst); // the next packet needs the place
 }
