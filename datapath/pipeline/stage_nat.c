@@ -56,6 +56,15 @@ static void translate_source(const struct routing *r, struct track_translation *
 	translation->any_port = true;
 }
 
+// Whether nothing may enter untranslated.
+static bool is_refused(const struct routing *r)
+{
+	const struct router *router = r->router;
+
+	return router->flags & ROUTER_BLOCK_PRIVATE_INGRESS && r->by == router->gateway &&
+	       r->out != r->by;
+}
+
 static bool quotes_too_little(const struct inet *ip)
 {
 	struct inet quote;
@@ -85,18 +94,16 @@ enum drop_reason nat_begin(struct worker_ctx *ctx, const struct packet *p, struc
 	bool is_translated =
 		is_to_floating(r) || translation.to.source != load_32(track->ip.source);
 
+	if (!is_translated && is_refused(r))
+		return DROP_NAT_NO_SESSION;
 	if (track->state != TRACK_NEW) {
 		if (!is_translated)
 			return INET_OK;
 		return quotes_too_little(&track->ip) ? DROP_ICMP_ERR_BAD : DROP_NAT_NO_SESSION;
 	}
-	if (!is_translated) {
-		if (r->by == r->router->gateway && r->out != r->by &&
-			r->router->flags & ROUTER_BLOCK_PRIVATE_INGRESS)
-			return DROP_NAT_NO_SESSION;
+	if (!is_translated)
 		return track_confirm(&tracker, track, p->in, owner_of(ctx, p, r)) ? INET_OK
 										  : DROP_CT_FULL;
-	}
 	reason =
 		track_confirm_translated(&tracker, track, &translation, p->in, owner_of(ctx, p, r));
 	if (reason == INET_OK)
