@@ -85,6 +85,8 @@ static inline bool is_martian_source(const struct router *router, rte_be32_t sou
 		return true;
 	if (target->kind == ROUTE_TO_SELF || target->kind == ROUTE_TO_BROADCAST)
 		return true;
+	if (unlikely(router_map_find(&router->fixed, source) != 0))
+		return true;
 	return unlikely(router->flags & ROUTER_STRICT_SOURCE) && !leads_back(router, target, by);
 }
 
