@@ -320,8 +320,8 @@ static bool is_own_address(const struct router_config *router, const struct ip_a
 	return router->gateway.present && ip_equal(&router->gateway.address, ip);
 }
 
-// Whether the next hop is on a subnet that the router of this model is on.
-static bool is_connected(
+// Whether the next hop is on the subnet of an interface of this model's router.
+static bool is_behind_interface(
 	const struct model *model, const struct router_config *router, const struct ip_addr *ip)
 {
 	const struct subnet_config *subnet;
@@ -333,9 +333,17 @@ static bool is_connected(
 		if (subnet != NULL && ip_prefix_contains(&subnet->cidr, ip))
 			return true;
 	}
-	subnet =
-		router->gateway.subnet == NULL ? NULL : model_subnet(model, router->gateway.subnet);
-	return subnet != NULL && ip_prefix_contains(&subnet->cidr, ip);
+	return false;
+}
+
+static bool is_connected(
+	const struct model *model, const struct router_config *router, const struct ip_addr *ip)
+{
+	const char *name = router->gateway.subnet;
+	const struct subnet_config *subnet = name == NULL ? NULL : model_subnet(model, name);
+
+	return (subnet != NULL && ip_prefix_contains(&subnet->cidr, ip)) ||
+	       is_behind_interface(model, router, ip);
 }
 
 static void check_route(struct check *check, const struct router_config *router, size_t i)
@@ -359,8 +367,7 @@ static void check_route(struct check *check, const struct router_config *router,
 			"routers are IPv4 only; give an IPv4 prefix");
 	else if (is_connected(check->model, router, &route->nexthop))
 		return;
-	else if (old != NULL && is_connected(check->old, old, &route->nexthop) &&
-		 old->n_interfaces > router->n_interfaces)
+	else if (old != NULL && is_behind_interface(check->old, old, &route->nexthop))
 		check_report(check, E_RTR_IF_IN_USE_ROUTE,
 			PATH(check, "routers.%s.interfaces", router->name),
 			"the route via %s needs an interface that would go; delete the route first",

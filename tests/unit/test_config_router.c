@@ -185,6 +185,7 @@ static const struct rule change_rules[] = {
 		"{'subnets': {'more': {'network': 'inside', 'cidr': '172.16.0.0/23'}}}"},
 	// R9
 	{E_RTR_IF_IN_USE_ROUTE, "routers.r.interfaces", R("'interfaces': ['vxlan1']")},
+	{E_RTR_IF_IN_USE_ROUTE, "routers.r.interfaces", R("'interfaces': ['vxlan1', 'vlan1001']")},
 	{E_IMMUTABLE, "floating-ips.10.1.0.50.network",
 		"{'subnets': {'more': {'network': 'provider', 'cidr': '10.1.0.0/24'}},"
 		" 'floating-ips': {'10.1.0.50': {'network': 'provider', 'port': null}}}"},
