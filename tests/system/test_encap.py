@@ -28,9 +28,10 @@ def udp_checksum_right(packet):
     return IP(bytes(copy))[UDP].chksum == given
 
 
-def unicasts(capture, n=1):
-    """The first n tunnel datagrams with an IP packet inside."""
-    return capture.wait(lambda p: is_tunnel(p) and bytes(p[UDP].payload)[20:22] == b"\x08\x00",
+def unicasts(capture, n=1, tos=0):
+    """The first n tunnel datagrams with an IP packet of that TOS inside."""
+    begin = b"\x08\x00\x45" + bytes([tos])
+    return capture.wait(lambda p: is_tunnel(p) and bytes(p[UDP].payload)[20:24] == begin,
                         "tunnel datagrams", n)
 
 
@@ -52,7 +53,6 @@ def wire(pair):
 
 
 def test_every_field(pair):
-    assert pair.a.ping("10.0.0.2", count=1)
     sent = Capture(pair.a, outgoing=True)
     capture = Capture(pair.vtep.ns)
     assert pair.a.ping("10.0.0.2", count=5)
@@ -110,9 +110,9 @@ def test_dscp_and_ecn(lab, tos, outer_dscp):
     assert pair.a.ping("10.0.0.2")
     capture = Capture(pair.vtep.ns)
     for ecn in range(4):
-        capture.clear()
-        assert pair.a.ping("10.0.0.2", "-Q", str(46 << 2 | ecn), count=1)
-        frame, = unicasts(capture)
+        inner_tos = 46 << 2 | ecn
+        assert pair.a.ping("10.0.0.2", "-Q", str(inner_tos), count=1)
+        frame, = unicasts(capture, tos=inner_tos)
         assert frame[IP].tos >> 2 == outer_dscp
         assert frame[IP].tos & 3 == ecn
 
