@@ -4,6 +4,7 @@
 import os
 import time
 
+from netlab import wait_for
 from topology import Pair
 
 
@@ -13,8 +14,7 @@ def test_two_workers(lab):
     workers = pair.weft.rpc("status.get")["workers"]
     assert [worker["cpu"] for worker in workers] == [0, 1]
     for client, server in ((pair.a, pair.b), (pair.b, pair.a)):
-        end = lab.iperf(client, server)
-        assert end["sum_received"]["bytes"] > 5e6
+        lab.iperf_tcp(client, server)
     lab.iperf_udp(pair.a, pair.b, "-b", "20M", "-l", "1000", most=1)
     workers = pair.weft.rpc("status.get")["workers"]
     assert all(worker["packets"] > 0 for worker in workers), workers
@@ -34,14 +34,18 @@ def test_ports_of_two_workers(lab):
 
 
 def test_idle_worker_sleeps(pair):
-    """Adaptive idling: no traffic, (almost) no CPU time."""
+    """Adaptive idling: no traffic, (almost) no CPU time. What else goes on makes each awakening dearer, now
+    and then."""
     def ticks():
         with open(f"/proc/{pair.weft.process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def share():
+        """Of a CPU."""
+        before, begin = ticks(), time.monotonic()
+        time.sleep(1)  # the measured interval, not a wait for something
+        return (ticks() - before) / (time.monotonic() - begin)
     assert pair.a.ping("10.0.0.2")
-    before, begin = ticks(), time.monotonic()
-    time.sleep(1)  # the measured interval, not a wait for something
-    share = (ticks() - before) / (time.monotonic() - begin)
-    assert share < 0.3, f"an idle node uses {share:.0%} of a CPU"
+    wait_for(lambda: share() < 0.3, "a second in which an idle node sleeps")
     assert pair.a.ping("10.0.0.2", count=20)
