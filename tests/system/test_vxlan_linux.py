@@ -53,8 +53,7 @@ def test_iperf_both_ways(lab, mode):
     pair = Pair(lab, tunnel, group, remotes)
     assert pair.a.ping("10.0.0.2")
     for client, server in ((pair.a, pair.b), (pair.b, pair.a)):
-        end = lab.iperf(client, server)
-        assert end["sum_received"]["bytes"] > 5e6
+        lab.iperf_tcp(client, server)
         assert lab.iperf_udp(client, server, "-b", "40M", "-l", "1400", most=1)["packets"] > 1000
 
 
@@ -67,6 +66,7 @@ def test_largest_packet(pair):
     assert frame[IP].len == 1500 and len(frame) == 1514 and not frame[IP].flags.DF
     pair.a.ip("link set dev eth0 mtu 1500")
     assert pair.a.unreachable("10.0.0.2", size=1423, df=True)
+    pair.weft.wait_drop("oversize_rx")
     assert pair.weft.drops()["oversize_rx"] == 1
 
 
@@ -119,12 +119,12 @@ def test_mac_moves_from_remote_to_port(pair):
 def test_learned_entries_age(lab):
     """A learned entry lives for the ageing time after the last frame, and not much longer."""
     pair = Pair(lab, {"ageing": 10})
+    begin = time.monotonic()  # no frame of it is older
     assert pair.a.ping("10.0.0.2")
     pair.weft.wait_fdb("vxlan1", pair.b.hwaddr, f"remote {LINUX}")
     pair.b.ip("link set dev eth0 down")
-    last = time.monotonic()
     wait_for(lambda: pair.weft.fdb("vxlan1", pair.b.hwaddr) is None, "the entry to age", timeout=21)
-    assert time.monotonic() - last > 8
+    assert time.monotonic() - begin > 9
     own = pair.weft.fdb("vxlan1", pair.a.hwaddr)
     assert own and own["static"], "the MAC of a port does not age"
 
