@@ -122,7 +122,7 @@ def test_port_down_and_up(busy):
     with lossless(busy.a, "10.0.0.2"):
         busy.weft.rpc("port.set", name="guest", admin_state="down")
         assert guest.unreachable("10.0.0.2")
-        assert busy.weft.drops()["port_down"] > 0
+        busy.weft.wait_drop("port_down")
         assert busy.weft.fdb("vxlan1", guest.hwaddr) is None
         busy.weft.rpc("port.set", name="guest", admin_state=None)
         assert guest.ping("10.0.0.2")
