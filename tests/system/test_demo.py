@@ -18,7 +18,7 @@ def tell(script, *arguments):
     """(exit status, output) of a demo; nothing may be left behind."""
     with subprocess.Popen([sys.executable, "-B", os.path.join(EXAMPLES, script), *arguments], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        output = process.communicate(timeout=180)[0]
+        output = process.communicate(timeout=600)[0]
     assert left_behind(process.pid) == ([], [])
     return process.returncode, output
 
