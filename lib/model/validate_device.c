@@ -18,7 +18,7 @@ enum user_kind {
 // What uses a device.
 struct user {
 	enum user_kind kind;
-	const char *key;    // what makes the device the one it is
+	const char *key;    // what it is, in words: "device pci:0000:01:00.0", "interface eth1"
 	const char *device; // whole text
 	const char *name;
 	uint16_t vlan; // ports: 0 is the whole device
@@ -106,17 +106,16 @@ static void check_pair(struct check *check, const struct user *first, const stru
 
 	if (first->kind == USER_UPLINK && second->kind == USER_UPLINK)
 		check_report(check, E_CFG_MAPPING_DUP, path,
-			"device %s carries uplink %s already; an uplink needs a device of its own",
+			"%s carries uplink %s already; an uplink needs a device of its own",
 			second->key, first->name);
 	else if (first->kind != USER_PORT || second->kind != USER_PORT)
 		check_report(check, E_PORT_BACKEND_IN_USE, path,
-			"device %s serves %s already; only ports with different VLANs can share a "
-			"device",
+			"%s serves %s already; only ports with different VLANs can share a device",
 			second->key, who(check, first));
 	else if (first->vlan == 0 || second->vlan == 0)
 		check_report(check, E_PORT_BACKEND_IN_USE, path,
-			"device %s serves port %s already; only ports with different VLANs (key "
-			"vlan) can share a device",
+			"%s serves port %s already; only ports with different VLANs (key vlan) can "
+			"share a device",
 			second->key, first->name);
 	else if (strcmp(first->device, second->device) != 0)
 		check_report(check, E_CFG_DEVICE, path,
@@ -132,16 +131,28 @@ static void check_trunks(struct check *check, struct user *users, size_t n)
 
 		if (b->vlan != 0 && a->vlan == b->vlan && strcmp(a->key, b->key) == 0)
 			check_report(check, E_PORT_BACKEND_IN_USE, device_path(check, b),
-				"VLAN %u of device %s serves port %s already; use another VLAN",
-				b->vlan, b->key, a->name);
+				"VLAN %u of %s serves port %s already; use another VLAN", b->vlan,
+				b->key, a->name);
 	}
+}
+
+// packet: and xdp: are two ways to one interface.
+static const char *key_of(struct check *check, const char *device)
+{
+	const char *id = device_identity(check->arena, device);
+
+	if (strncmp(id, "packet:", 7) == 0)
+		return PATH(check, "interface %s", id + 7);
+	if (device_is_shared(id))
+		return PATH(check, "interface %s", id + 4);
+	return PATH(check, "device %s", id);
 }
 
 static void append(struct check *check, struct users *users, struct user user)
 {
 	if (user.device == NULL)
 		return;
-	user.key = device_identity(check->arena, user.device);
+	user.key = key_of(check, user.device);
 	users->list[users->n++] = user;
 }
 

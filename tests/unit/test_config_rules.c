@@ -100,6 +100,8 @@ static const struct rule rules[] = {
 	{E_CFG_UPLINK_MISSING, "tunnel.uplink", "{'tunnel': {'uplink': 'ens18'}}"},
 	{E_CFG_MAPPING_DUP, "uplinks.underlay.device",
 		"{'uplinks': {'underlay': {'device': 'packet:ens19,queues=2'}}}"},
+	{E_CFG_MAPPING_DUP, "uplinks.underlay.device",
+		"{'uplinks': {'underlay': {'device': 'xdp:ens19'}}}"},
 	{E_CFG_RANGE, "uplinks.inside.vlans", "{'uplinks': {'inside': {'vlans': '2000-1001'}}}"},
 	{E_CFG_RANGE, "uplinks.inside.vlans", "{'uplinks': {'inside': {'vlans': '0-10'}}}"},
 	{E_CFG_RANGE, "uplinks.inside.vlans", "{'uplinks': {'inside': {'vlans': '1-4095'}}}"},
