@@ -92,15 +92,18 @@ static json_t *port_state(const struct control *control, const void *object)
 {
 	const struct port_config *port = object;
 	char name[ATTACHMENT_NAME_LEN];
-	uint16_t id;
+	uint16_t id, device;
+	json_t *state;
 
 	if (!port_is_local(port))
 		return json_pack("{s:n}", "link");
 	id = ids_find(control->attachments, name_of_port(name, port));
-	return json_pack("{s:o, s:I, s:I}", "link",
-		link_state(control, ids_find(control->devices, port->device)), "learned",
+	device = ids_find(control->devices, port->device);
+	state = json_pack("{s:o, s:I, s:I}", "link", link_state(control, device), "learned",
 		(json_int_t)fdb_count_location(control->tables->fdb, id), "sessions",
 		(json_int_t)session_count_owner(control->tables->sessions, id));
+	presence_details(&control->slots[device], state);
+	return state;
 }
 
 static json_t *network_state(const struct control *control, const void *object)

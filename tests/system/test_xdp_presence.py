@@ -234,6 +234,23 @@ def test_packet_device_comes_back(lab):
     assert peer.ping("172.16.1.1", count=5)
 
 
+def test_port_on_an_interface(lab):
+    """What is told of uplinks is told of ports as well."""
+    ns, peer = lab.ns("weft"), lab.ns("peer")
+    lab.veth(ns, "card0", peer, "eth0")
+    weft = Weft(ns, {"uplinks": {"trunk": {"device": "vdev:net_null0,no-rx=1"}},
+                     "networks": {"flat": {"segments": [{"type": "flat", "uplink": "trunk"}]}},
+                     "ports": {"server": {"network": "flat", "device": "packet:card0"}}})
+
+    def interface():
+        return weft.rpc("port.list", name="server")[0]["state"]["interface"]
+    assert interface() == "running"
+    ns.ip("link del card0")
+    wait_for(lambda: interface() == "gone", "weft to know")
+    lab.veth(ns, "card0", peer, "eth0")
+    wait_for(lambda: interface() == "running", "weft to take it up")
+
+
 # ---- queues ------------------------------------------------------------------------------------
 
 def wide_cable(shared, n):
