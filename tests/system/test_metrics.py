@@ -137,9 +137,14 @@ def test_traffic(shared):
     for ping in pings:
         ping.stop()
     wait_for(lambda: scrape(weft).balanced(), "the ledger of the metrics to close")
-    page, state = scrape(weft), shared.state()
-    for to in ("tunnel", "vlan", "untagged", "no-socket"):
-        assert page.value("weft_uplink_frames_total", uplink="underlay", to=to) == state[f"frames-{to}"], to
+
+    def same():
+        """Between the two answers a kernel may ask for a neighbour again."""
+        page, state = scrape(weft), shared.state()
+        frames = page.sums("weft_uplink_frames_total", "to")
+        kinds = ("tunnel", "vlan", "untagged", "no-socket")
+        return page if all(frames[to] == state[f"frames-{to}"] for to in kinds) else None
+    page = wait_for(same, "the same numbers of frames in both")
     assert page.packets(["rx"]) > 80 and page.packets(["rx"], "port a") > 40
 
 
@@ -353,14 +358,21 @@ def sockets_of(weft):
     return n
 
 
-def slowest_call(weft, n=50):
-    """Seconds that the slowest of some requests on the control socket took."""
-    slowest = 0
+def calls(weft, n=50):
+    """Seconds that each of some requests on the control socket took."""
+    times = []
     for _ in range(n):
         begin = time.monotonic()
         weft.rpc("rpc.methods")
-        slowest = max(slowest, time.monotonic() - begin)
-    return slowest
+        times.append(time.monotonic() - begin)
+    return times
+
+
+def prompt(times):
+    """None had to wait for a connection to end. A busy machine may let any process wait for a while, but
+    not again and again."""
+    times = sorted(times)
+    return times[len(times) * 9 // 10] < 0.2 and times[-1] < LIFETIME / 2
 
 
 @pytest.mark.parametrize("data", [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nX: "],
@@ -379,7 +391,8 @@ def test_stuck_clients(shared, data):
             client.sendall(data)
         wait_for(lambda: sockets_of(weft) == before + CONNECTIONS, "all to be accepted")
         clients += [connect(weft, TCP) for _ in range(4)]
-        assert slowest_call(weft) < 0.2
+        times = calls(weft)
+        assert prompt(times), times
         assert sockets_of(weft) == before + CONNECTIONS
         ping.more()
         assert scrape(weft) and time.monotonic() - begin > LIFETIME - 0.5
@@ -407,7 +420,8 @@ def test_clients_that_do_not_read(shared):
             clients.append(connect(weft, file))
             clients[-1].sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
         wait_for(lambda: sockets_of(weft) == before + CONNECTIONS, "all to be accepted")
-        assert slowest_call(weft) < 0.2
+        times = calls(weft)
+        assert prompt(times), times
         wait_for(lambda: sockets_of(weft) == before, "all to be closed", timeout=2 * LIFETIME)
         assert len(scrape(weft, file).rows("weft_attachment_rx_packets_total")) > 2000
     finally:
@@ -418,14 +432,12 @@ def test_clients_that_do_not_read(shared):
 def test_many_requests(shared):
     """A client that asks all the time gets its answers, and control does its other work."""
     weft = shared.weft
-    begin = time.monotonic()
-    n = 0
-    while time.monotonic() < begin + 2:
+    times = []
+    for n in range(300):
         with connect(weft, TCP) as sock:
             sock.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
             assert sock.recv(15) == b"HTTP/1.1 200 OK"
-        n += 1
-        if n % 50 == 0:
-            assert slowest_call(weft, 2) < 0.2
-    assert n > 50
+        if n % 10 == 0:
+            times += calls(weft, 2)
+    assert prompt(times), times
     assert shared.a.ping("10.0.0.2")
