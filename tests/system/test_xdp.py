@@ -112,10 +112,8 @@ def test_modes(lab, mode):
     assert state["frames-no-socket"] == 0
     assert shared.program() == (None if mode == "packet" else PROGRAM)
     assert not shared.weft.drops()
-    end = lab.iperf(shared.a, shared.b)
-    assert end["sum_received"]["bytes"] > 5e6
-    end = lab.iperf(shared.b, shared.a)
-    assert end["sum_received"]["bytes"] > 5e6
+    lab.iperf_tcp(shared.a, shared.b)
+    lab.iperf_tcp(shared.b, shared.a)
     assert shared.weft.drops().keys() <= {"tx_full"}, "TCP sends what the slowest takes, and more"
 
 
@@ -150,8 +148,7 @@ def test_many_queues(lab):
         device, = (d for d in weft.rpc("status.get")["devices"] if d["device"].startswith("xdp:"))
         assert device["rx-queues"] == 3 and device["tx-queues"] == 2
         assert a.ping("10.0.0.2")
-        end = lab.iperf(b, a, "-P", "8")
-        assert end["sum_received"]["bytes"] > 1e6
+        lab.iperf_tcp(b, a, "-P", "8", least=1e6)
         state = weft.rpc("uplink.list")[0]["state"]
         assert state["frames-tunnel"] > 100 and state["frames-no-socket"] == 0
         assert linux.ping(WEFT, count=10)
@@ -436,7 +433,7 @@ def test_route_changes(lab):
     assert ping.lost() == []
     ns.ip("route del 198.51.100.0/24")
     wait_for(lambda: a.unreachable("10.0.0.2"), "no route")
-    assert weft.drops()["vxlan_no_route"] > 0
+    weft.wait_drop("vxlan_no_route")
     ns.ip(f"route add default via {UNDERLAY}251")
     wait_for(lambda: a.ping("10.0.0.2", count=1, patience=0.5), "the default route")
 
@@ -516,8 +513,7 @@ def test_partial_checksums(lab, mode):
         ns.run("ethtool", "-K", "eth0", "tx", "on")
     shared.linux.run("ethtool", "-K", "tap0", "tx", "on")
     assert shared.b.ping("10.0.0.1")
-    end = lab.iperf(shared.b, shared.a)
-    assert end["sum_received"]["bytes"] > 5e6
+    lab.iperf_tcp(shared.b, shared.a)
     assert lab.iperf_udp(shared.b, shared.a, "-b", "5M", "-l", "1000", most=5)["packets"] > 100
     assert "vxlan_udp_csum" not in shared.weft.drops()
 
@@ -570,8 +566,10 @@ def test_flat(lab, mode):
     assert shared.linux.ping(UNDERLAY + "31", size=1472, df=True)
     assert shared.linux.ping(WEFT, count=5), "the kernel answers for itself, once"
     assert shared.a.ping("10.0.0.2", count=5)
-    capture = Capture(shared.linux)
+    capture = Capture(shared.linux, outgoing=True)
     shared.linux.forget_neighbours()
     assert shared.linux.ping(WEFT)
-    assert len(capture.matching(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == WEFT)) == 1
+    asked = capture.matching(lambda p: ARP in p and p[ARP].op == 1 and p[ARP].pdst == WEFT)
+    answers = capture.matching(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == WEFT)
+    assert 1 <= len(answers) <= len(asked)
     assert shared.state()["frames-untagged"] > 0
