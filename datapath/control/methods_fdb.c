@@ -89,16 +89,16 @@ static int read_network(const struct call *call, uint16_t *domain)
 	return -1;
 }
 
-static int read_port(const struct call *call, uint16_t *attachment)
+// A port without a device has no attachment, and nothing is learned of it here.
+static int read_port(const struct call *call, const struct port_config **port, uint16_t *attachment)
 {
-	const struct port_config *port;
 	char name[ATTACHMENT_NAME_LEN];
 
 	*attachment = 0;
-	if (call_port(call, "port", &port) < 0)
+	if (call_port(call, "port", port) < 0)
 		return -1;
-	if (port != NULL)
-		*attachment = ids_find(call->control->attachments, name_of_port(name, port));
+	if (*port != NULL)
+		*attachment = ids_find(call->control->attachments, name_of_port(name, *port));
 	return 0;
 }
 
@@ -141,14 +141,17 @@ static json_t *fdb_list(struct call *call)
 		.control = call->control,
 		.now_s = tables_now_s(call->control->tables, clock_now_ns()),
 	};
+	const struct port_config *port;
 	json_int_t limit = LIST_DEFAULT;
 
-	if (read_network(call, &listing.domain) < 0 || read_port(call, &listing.location) < 0 ||
-		read_mac(call, &listing.mac) < 0 ||
+	if (read_network(call, &listing.domain) < 0 ||
+		read_port(call, &port, &listing.location) < 0 || read_mac(call, &listing.mac) < 0 ||
 		call_integer(call, "limit", LIST_MAX, &limit) < 0)
 		return NULL;
 	listing.limit = (size_t)limit;
 	listing.list = json_array();
+	if (port != NULL && listing.location == 0)
+		return listing.list;
 	if (listing.mac != 0)
 		list_mac(&listing);
 	else
@@ -172,12 +175,13 @@ static uint32_t count_learned(const struct control *control, uint16_t domain)
 static json_t *fdb_flush(struct call *call)
 {
 	struct control *control = call->control;
+	const struct port_config *port;
 	uint16_t domain, attachment;
-	uint32_t n;
+	uint32_t n = 0;
 
-	if (read_network(call, &domain) < 0 || read_port(call, &attachment) < 0)
+	if (read_network(call, &domain) < 0 || read_port(call, &port, &attachment) < 0)
 		return NULL;
-	if (domain != 0 && attachment != 0) {
+	if (domain != 0 && port != NULL) {
 		problem_add(call->problems, E_KEY_EXCLUSIVE, "port",
 			"a flush is of one network, one port, or all: name one or none");
 		return NULL;
@@ -185,7 +189,7 @@ static json_t *fdb_flush(struct call *call)
 	if (attachment != 0) {
 		n = fdb_count_location(control->tables->fdb, attachment);
 		entries_flush(control, attachment);
-	} else {
+	} else if (port == NULL) {
 		n = count_learned(control, domain);
 		if (commit_flush(control, domain != 0 ? ids_name(control->domains, domain) : NULL,
 			    call->problems) < 0)

@@ -21,8 +21,9 @@
 
 struct choice {
 	const struct control *control;
-	uint16_t zone;				      // 0: all
-	uint16_t port;				      // attachment, 0: all
+	uint16_t zone; // 0: all
+	bool port_given;
+	uint16_t port;				      // attachment, 0: it has none on this node
 	struct ip_addr addresses[PORT_ADDRESSES_MAX]; // of the port
 	size_t n_addresses;
 	uint16_t port_zone;
@@ -49,7 +50,10 @@ static bool is_address_of(const struct choice *choice, const struct ip_addr *ip)
 // Whether the port's packets opened the session, or it goes to one of the port's addresses.
 static bool is_of_port(const struct choice *choice, const struct session_info *session)
 {
-	return choice->port == 0 || session->in == choice->port || session->owner == choice->port ||
+	bool is_its_own = choice->port != 0 &&
+			  (session->in == choice->port || session->owner == choice->port);
+
+	return !choice->port_given || is_its_own ||
 	       (session->zone == choice->port_zone &&
 		       (is_address_of(choice, &session->source) ||
 			       is_address_of(choice, &session->destination)));
@@ -105,6 +109,7 @@ static int read_port(const struct call *call, struct choice *choice)
 		return -ENOENT;
 	if (port == NULL)
 		return 0;
+	choice->port_given = true;
 	choice->port = ids_find(control->attachments, name_of_port(name, port));
 	choice->port_zone = ids_find(control->networks, port->network);
 	choice->n_addresses = port->addresses.n;

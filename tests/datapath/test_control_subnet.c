@@ -193,6 +193,11 @@ START_TEST(a_port_without_a_device_has_no_attachment)
 		"{'link': null}");
 	expect(json_object_get(json_array_get(env_call("security-group.list", "{}"), 0), "state"),
 		"{'ports': 2}");
+	// To ask for what is of it is not to ask for all.
+	env_learn("vxlan1", "52:54:00:00:00:01", control_attachment_id(env.control, "port a"));
+	expect(env_call("fdb.list", "{'port': 'far'}"), "[]");
+	expect(env_call("fdb.flush", "{'port': 'far'}"), "{'flushed': 0}");
+	ck_assert_uint_ne(env_fdb("vxlan1", "52:54:00:00:00:01"), 0);
 	env_call("port.set", "{'name': 'far', 'device': 'fake:far'}");
 	ck_assert_uint_ne(control_attachment_id(env.control, "port far"), 0);
 	env_call("port.set", "{'name': 'far', 'device': null}");
