@@ -69,8 +69,9 @@ static uint32_t classify(
 	uint8_t icmp = ip->family == 4 ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMPV6;
 	uint16_t port = ip->destination_port;
 
-	if (ip->protocol == icmp && ip->fragment != INET_LATER && ip->l4_len >= 2)
-		port = load_be16(ip->l4); // type and code
+	// Type and code; a message that has none gets one that is nobody's.
+	if (ip->protocol == icmp && ip->fragment != INET_LATER)
+		port = ip->l4_len >= 2 ? load_be16(ip->l4) : UINT16_MAX;
 	uint16_t rule =
 		classifier_match(filter->policy->chains[end->chain], ip->protocol, port, &address);
 
