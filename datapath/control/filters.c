@@ -24,15 +24,18 @@ static struct ip_addr link_local_of(const struct mac *mac)
 	return ip;
 }
 
+// A fixed address stays one when a pair names it, too.
 static void add_source(
 	struct filter_sources *sources, struct ip_prefix prefix, struct mac mac, bool is_fixed)
 {
 	for (size_t i = 0; i < sources->n; i++) {
-		const struct filter_source *s = &sources->list[i];
+		struct filter_source *s = &sources->list[i];
 
 		if (s->prefix.len == prefix.len && ip_equal(&s->prefix.addr, &prefix.addr) &&
-			mac_equal(&s->mac, &mac))
+			mac_equal(&s->mac, &mac)) {
+			s->is_fixed |= is_fixed;
 			return;
+		}
 	}
 	sources->list[sources->n++] = (struct filter_source){prefix, mac, is_fixed};
 }

@@ -166,6 +166,10 @@ START_TEST(dhcp_of_the_own_server)
 	dies(UPLINK_OF_X, &other, "port a", DROP_SG_INGRESS);
 	passes("a", UPLINK_OF_X, &renew);
 	row_is("a", ROW_OUT_DHCP, 1, 128);
+	// An address that a pair names as well is the port's own all the same.
+	filter_node(&(struct filter_config){
+		.a = ADDRESSES_A ", 'allowed-address-pairs': [{'address': '" IP_A "'}]"});
+	passes(UPLINK_OF_X, "a", &offer);
 }
 END_TEST
 
@@ -386,6 +390,20 @@ START_TEST(item_87_exact_matches)
 }
 END_TEST
 
+// A message that ends before its type has none that a rule could name.
+START_TEST(a_message_without_a_type)
+{
+	for (uint16_t len = 0; len < 2; len++) {
+		struct frame cut = frame_ip4(&x_to_a, IP_PROTOCOL_ICMP, len);
+
+		node_with_rules(INGRESS("'protocol': 'icmp', 'icmp-type': 0, 'icmp-code': 0"));
+		dies(UPLINK_OF_X, &cut, "port a", DROP_CT_INVALID);
+		node_with_rules(INGRESS("'protocol': 'icmp'"));
+		passes(UPLINK_OF_X, "a", &cut);
+	}
+}
+END_TEST
+
 START_TEST(item_88_an_answer_in_time)
 {
 	struct frame ask = udp(&a_to_x, 1000, 53);
@@ -479,6 +497,24 @@ START_TEST(a_session_remembers_its_rules)
 	ck_assert_uint_ne(s->epoch, sw.tables->snapshot->filter_epoch);
 	passes("b", "a", &ask);
 	rule_is("a", CHAIN_IN4, 0, 1);
+}
+END_TEST
+
+// A port without a device has no attachment, but addresses that others have sessions with.
+START_TEST(sessions_of_a_port_without_a_device)
+{
+	struct frame to_x = udp(&a_to_x, 1000, 53);
+	struct frame to_far = udp(&(struct hosts){MAC_A, MAC_X, IP_A, "172.16.1.99"}, 1000, 53);
+
+	filter_node(&(struct filter_config){});
+	call("port.add", "{'name': 'far', 'network': 'net', 'addresses': ['172.16.1.99']}");
+	passes("a", UPLINK_OF_X, &to_x);
+	passes("a", UPLINK_OF_X, &to_far);
+	ck_assert_uint_eq(n_sessions(), 2);
+	call("session.flush", "{'port': 'far'}");
+	ck_assert_uint_eq(n_sessions(), 1);
+	call("session.flush", "{'port': 'a'}");
+	ck_assert_uint_eq(n_sessions(), 0);
 }
 END_TEST
 
@@ -585,11 +621,13 @@ void filter_state_tests(TCase *tcase)
 		item_86_a_stateless_group,
 		a_stateless_neighbour,
 		item_87_exact_matches,
+		a_message_without_a_type,
 		item_88_an_answer_in_time,
 		item_88_an_answer_too_late,
 		no_more_sessions,
 		what_is_running_is_not_refused,
 		a_session_remembers_its_rules,
+		sessions_of_a_port_without_a_device,
 		copies_are_filtered_each,
 		a_burst_of_good_and_bad,
 		the_ingress_chain_of_ipv6,
