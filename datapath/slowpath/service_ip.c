@@ -82,6 +82,18 @@ static enum drop_reason reset(struct slowpath *s, const struct frame *f, const s
 
 // ---- services ---------------------------------------------------------------------------------
 
+// Names are for stations on the port's own subnets, as with dnsmasq's --local-service.
+static bool is_local(const struct frame *f)
+{
+	struct ip_addr source = ip_from_v4(f->ip.source);
+
+	for (size_t i = 0; i < f->port->n_addresses; i++) {
+		if (ip_prefix_contains(&f->port->addresses[i].prefix, &source))
+			return true;
+	}
+	return false;
+}
+
 static enum drop_reason dns_receive(
 	struct slowpath *s, const struct frame *f, const struct udp *udp)
 {
@@ -91,6 +103,8 @@ static enum drop_reason dns_receive(
 	struct udp reply = {.source = udp->destination, .destination = udp->source};
 	uint8_t *data;
 
+	if (!is_local(f))
+		return DROP_SERVICE_OTHER;
 	reply.len = (uint16_t)dns_answer(
 		&zone, udp->data, udp->len, answer + UDP_HEADER_LEN, DNS_ANSWER_MAX);
 	if (reply.len == 0)

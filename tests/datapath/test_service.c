@@ -264,9 +264,9 @@ END_TEST
 
 // ---- names ------------------------------------------------------------------------------------
 
-static struct frame query(const char *name, size_t name_len)
+static struct frame query(const struct hosts *hosts, const char *name, size_t name_len)
 {
-	struct frame frame = frame_udp(&a_to_s, 1024, 53, (uint16_t)(12 + name_len + 4));
+	struct frame frame = frame_udp(hosts, 1024, 53, (uint16_t)(12 + name_len + 4));
 	uint8_t *dns = (uint8_t *)(frame_l4(&frame) + 1);
 
 	memcpy(dns, "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12);
@@ -281,8 +281,8 @@ START_TEST(names_of_the_network_are_known)
 	static const char known[] = "\x10host-172-16-1-44\x0eopenstacklocal";
 	static const char unknown[] = "\x07"
 				      "example\x03org";
-	struct frame request = query(known, sizeof(known)); // with the root's empty label
-	struct frame other = query(unknown, sizeof(unknown));
+	struct frame request = query(&a_to_s, known, sizeof(known)); // with the root's empty label
+	struct frame other = query(&a_to_s, unknown, sizeof(unknown));
 	struct frame answer;
 
 	service_node("", "");
@@ -294,6 +294,19 @@ START_TEST(names_of_the_network_are_known)
 	arrive("a", &other);
 	answer = sent("a");
 	ck_assert_uint_eq(answer.bytes[42 + 3] & 0x0f, 5); // refused
+}
+END_TEST
+
+// As with dnsmasq's --local-service: who comes from elsewhere is not told.
+START_TEST(names_are_for_the_own_subnets)
+{
+	static const char known[] = "\x10host-172-16-1-44\x0eopenstacklocal";
+	struct hosts elsewhere = {MAC_B, MAC_S, "172.16.2.19", IP_S};
+	struct frame request = query(&elsewhere, known, sizeof(known));
+
+	service_node("", "");
+	is_met_with_silence("b", &request);
+	drops_are("port b", DROP_SERVICE_OTHER, 1);
 }
 END_TEST
 
@@ -421,6 +434,7 @@ void service_tests(TCase *tcase)
 		refusals_are_limited,
 		what_there_is_no_answer_to_dies,
 		names_of_the_network_are_known,
+		names_are_for_the_own_subnets,
 		metadata_without_a_backend_is_refused,
 		metadata_goes_to_the_backend_and_back,
 		metadata_is_dropped_while_no_backend_answers,
