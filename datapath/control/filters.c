@@ -146,17 +146,40 @@ static uint32_t take_rows(
 	return first;
 }
 
+static bool fits_classifiers(const struct model *model, const struct port_config *port)
+{
+	for (enum filter_chain chain = 0; chain < N_FILTER_CHAINS; chain++) {
+		if (count_rules(model, port, chain) > CLASSIFIER_RULES_MAX)
+			return false;
+	}
+	return true;
+}
+
+static const char *groups_path(const struct model *model, const struct port_config *port)
+{
+	return arena_printf(model->arena, "ports.%s.security-groups", port->name);
+}
+
 int filters_prepare(struct control *control, const struct model *model, struct problems *problems)
 {
 	for (size_t i = 0; i < model->n_ports; i++) {
 		const struct port_config *port = &model->ports[i];
 
-		if (!port_is_filtered(port) || take_rows(control, model, port) != 0)
+		if (!port_is_filtered(port))
 			continue;
-		problem_add(problems, E_LIMIT,
-			arena_printf(model->arena, "ports.%s.security-groups", port->name),
-			"there are more than %u rules of all ports together", MAX_FILTER_ROWS);
-		return -ENOSPC;
+		if (!fits_classifiers(model, port)) {
+			problem_add(problems, E_LIMIT, groups_path(model, port),
+				"the groups of a port can have %u rules of one direction and IP "
+				"version, not more",
+				CLASSIFIER_RULES_MAX);
+			return -ENOSPC;
+		}
+		if (take_rows(control, model, port) == 0) {
+			problem_add(problems, E_LIMIT, groups_path(model, port),
+				"there are more than %u rules of all ports together",
+				MAX_FILTER_ROWS);
+			return -ENOSPC;
+		}
 	}
 	return 0;
 }

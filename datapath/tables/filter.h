@@ -91,6 +91,9 @@ struct classifier {
 
 #define CLASSIFIER_NO_RULE UINT16_MAX
 
+// More make no sense on one port, and a classifier's size and build grow with their square.
+#define CLASSIFIER_RULES_MAX 16384
+
 // The first rule that accepts a packet, or CLASSIFIER_NO_RULE. `port`: the destination port; for
 // ICMP type << 8 | code; else 0. `remote`: the other side's address.
 static inline uint16_t classifier_match(const struct classifier *c, uint8_t protocol, uint16_t port,

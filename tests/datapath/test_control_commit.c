@@ -446,6 +446,35 @@ START_TEST(more_devices_than_there_are_ids)
 }
 END_TEST
 
+// 16,384 of one direction and IP version; the others have room of their own.
+START_TEST(more_rules_than_a_port_can_have)
+{
+	json_t *document, *rules = json_array();
+	char *text;
+
+	document =
+		env_json("{" NODE ", 'networks': {" NETWORK_VXLAN1 "}, 'ports': {'a': {"
+			 " 'network': 'vxlan1', 'device': 'fake:a', 'security-groups': ['web']}},"
+			 " 'security-groups': {'web': {}}}");
+	json_object_set_new(json_object_get(json_object_get(document, "security-groups"), "web"),
+		"rules", rules);
+	for (int i = 0; i < CLASSIFIER_RULES_MAX; i++)
+		json_array_append_new(
+			rules, json_pack("{s:s, s:s, s:o}", "direction", "ingress", "protocol",
+				       "tcp", "ports", json_sprintf("%d", 1 + i)));
+	json_array_append_new(rules, json_pack("{s:s}", "direction", "egress"));
+	text = json_dumps(document, 0);
+	env_accept(text);
+	free(text);
+	json_array_append_new(
+		rules, json_pack("{s:s, s:s}", "direction", "ingress", "protocol", "udp"));
+	text = json_dumps(document, 0);
+	REFUSE(text, E_LIMIT);
+	free(text);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(more_remotes_than_there_are_ids)
 {
 	json_t *document, *remotes;
@@ -638,8 +667,9 @@ int main(void)
 		ids_stay_with_their_names, ids_rest_before_they_are_given_again,
 		device_is_open_as_long_as_a_worker_may_use_it, device_comes_back_at_once,
 		open_device_keeps_its_options, more_devices_than_there_are_ids,
-		more_remotes_than_there_are_ids, ports_and_networks_come_and_go_under_a_worker,
-		a_flush_hides_no_port_from_a_worker, objects_come_and_go_one_by_one};
+		more_rules_than_a_port_can_have, more_remotes_than_there_are_ids,
+		ports_and_networks_come_and_go_under_a_worker, a_flush_hides_no_port_from_a_worker,
+		objects_come_and_go_one_by_one};
 
 	return env_main("control_commit", tests, ARRAY_SIZE(tests));
 }
