@@ -148,21 +148,35 @@ void complete_subnets(struct model *model)
 
 #define HEX_PREFIX "hex:"
 
-// Bytes of the options that are one number (RFC 2132); 0: of all others.
-static const uint8_t number_size[256] = {
-	[2] = 4,  // time offset
-	[13] = 2, // boot file size
-	[22] = 2, // maximum datagram reassembly size
-	[23] = 1, // default TTL
-	[24] = 4, // path MTU ageing
-	[26] = 2, // MTU
-	[35] = 4, // ARP cache time-out
-	[37] = 1, // TCP TTL
-	[38] = 4, // TCP keepalive
-	[46] = 1, // NetBIOS node type
-	[51] = 4, // lease
-	[58] = 4, // renewal
-	[59] = 4, // rebinding
+#define ADDRESSES 0xff
+
+// What options are made of (RFC 2132): ADDRESSES, bytes of the one number, or 0: of all others.
+static const uint8_t option_forms[256] = {
+	[1] = ADDRESSES,	 // netmask
+	[2] = 4,		 // time offset
+	[3 ... 11] = ADDRESSES,	 // routers, servers of all kinds
+	[13] = 2,		 // boot file size
+	[16] = ADDRESSES,	 // swap server
+	[21] = ADDRESSES,	 // policy filter
+	[22] = 2,		 // maximum datagram reassembly size
+	[23] = 1,		 // default TTL
+	[24] = 4,		 // path MTU ageing
+	[26] = 2,		 // MTU
+	[28] = ADDRESSES,	 // broadcast
+	[32] = ADDRESSES,	 // router solicitation
+	[33] = ADDRESSES,	 // static routes
+	[35] = 4,		 // ARP cache time-out
+	[37] = 1,		 // TCP TTL
+	[38] = 4,		 // TCP keepalive
+	[41 ... 42] = ADDRESSES, // NIS and NTP servers
+	[44 ... 45] = ADDRESSES, // NetBIOS servers
+	[46] = 1,		 // NetBIOS node type
+	[48 ... 49] = ADDRESSES, // X Window
+	[51] = 4,		 // lease
+	[58] = 4,		 // renewal
+	[59] = 4,		 // rebinding
+	[65] = ADDRESSES,	 // NIS+ servers
+	[68 ... 76] = ADDRESSES, // servers of all kinds
 };
 
 static bool number_to_data(struct dhcp_option_config *option, size_t size, struct arena *arena)
@@ -225,23 +239,27 @@ static bool addresses_to_data(struct dhcp_option_config *option, struct arena *a
 		memcpy(data + len, &address, sizeof(address));
 		len += sizeof(address);
 	}
+	if (len == 0)
+		return false;
 	option->data = data;
 	option->len = (uint8_t)len;
-	return len > 0;
+	return true;
 }
 
 // Leaves data NULL when the value has not the form of the option.
 static void complete_dhcp_option(struct dhcp_option_config *option, struct arena *arena)
 {
 	const char *value = option->value;
-	size_t size = number_size[option->code];
+	uint8_t form = option_forms[option->code];
 
 	if (value == NULL)
 		return; // could not be read
 	if (strncmp(value, HEX_PREFIX, strlen(HEX_PREFIX)) == 0) {
 		hex_to_data(option, value + strlen(HEX_PREFIX), arena);
-	} else if (size > 0) {
-		number_to_data(option, size, arena);
+	} else if (form == ADDRESSES) {
+		addresses_to_data(option, arena);
+	} else if (form != 0) {
+		number_to_data(option, form, arena);
 	} else if (!addresses_to_data(option, arena)) {
 		option->data = (const uint8_t *)value;
 		option->len = (uint8_t)strlen(value); // texts are not longer

@@ -124,8 +124,9 @@ static void check_dhcp_options(struct check *check, const struct port_config *po
 				"port %s has option %u twice", port->name, option->code);
 		else if (option->data == NULL)
 			check_report(check, E_VALUE, PATH(check, "%s.value", path),
-				"option %u can not be \"%s\"; it must be a number that fits, or "
-				"\"hex:\" with two digits for each byte",
+				"option %u can not be \"%s\"; its kind needs a number that fits, "
+				"or IPv4 addresses with blanks between them, or else \"hex:\" "
+				"with two digits for each byte",
 				option->code, option->value);
 		seen[option->code] = true;
 	}

@@ -194,6 +194,11 @@ static void check_dhcp(struct check *check, const struct subnet_config *subnet)
 	const char *mode = PATH(check, "%s.mode", path);
 	char cidr[PREFIX_TEXT_LEN];
 
+	if (dhcp->domain != NULL && !dns_name_valid(dhcp->domain))
+		check_report(check, E_VALUE, PATH(check, "%s.domain", path),
+			"\"%s\" is no domain; use labels of 1 to 63 letters, digits and hyphens "
+			"with dots between them",
+			dhcp->domain);
 	if (dhcp->mode == DHCP_OFF)
 		return;
 	if (!dhcp_fits(subnet))
@@ -214,11 +219,6 @@ static void check_dhcp(struct check *check, const struct subnet_config *subnet)
 	if (dhcp->mode == DHCP_RESPONDER && dhcp->device != NULL)
 		check_report(check, E_SUB_DHCP_SERVICE, PATH(check, "%s.device", path),
 			"mode responder answers by itself; leave out device or use mode external");
-	if (dhcp->domain != NULL && !dns_name_valid(dhcp->domain))
-		check_report(check, E_VALUE, PATH(check, "%s.domain", path),
-			"\"%s\" is no domain; use labels of 1 to 63 letters, digits and hyphens "
-			"with dots between them",
-			dhcp->domain);
 }
 
 // What two subnets say about the service port that they share; NULL: they agree.
