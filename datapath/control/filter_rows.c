@@ -14,6 +14,7 @@
 #define INVALID                                                                                    \
 	"Drop packets that appear related to an existing connection (e.g. TCP ACK/FIN) but do "    \
 	"not have an entry in conntrack."
+#define FALLBACK    "neutron-linuxbri-sg-fallback"
 #define UNMATCHED   "Send unmatched traffic to the fallback chain."
 #define DHCP_CLIENT "Allow DHCP client traffic."
 #define DHCP_SPOOF  "Prevent DHCP Spoofing by VM."
@@ -57,7 +58,7 @@ static const struct chain_row in4_head[] = {
 
 static const struct chain_row in4_tail[] = {
 	{"ingress ipv4", ROW_IN_INVALID, "DROP", "all", ANY4, ANY4, "state INVALID", INVALID},
-	{"ingress ipv4", ROW_IN_FALLBACK, "sg-fallback", "all", ANY4, ANY4, "", UNMATCHED},
+	{"ingress ipv4", ROW_IN_FALLBACK, FALLBACK, "all", ANY4, ANY4, "", UNMATCHED},
 	{NULL},
 };
 
@@ -75,7 +76,7 @@ static const struct chain_row out4_head[] = {
 
 static const struct chain_row out4_tail[] = {
 	{"egress ipv4", ROW_OUT_INVALID, "DROP", "all", ANY4, ANY4, "state INVALID", INVALID},
-	{"egress ipv4", ROW_OUT_FALLBACK, "sg-fallback", "all", ANY4, ANY4, "", UNMATCHED},
+	{"egress ipv4", ROW_OUT_FALLBACK, FALLBACK, "all", ANY4, ANY4, "", UNMATCHED},
 	{NULL},
 };
 
@@ -96,7 +97,7 @@ static const struct chain_row in6_head[] = {
 
 static const struct chain_row in6_tail[] = {
 	{"ingress ipv6", ROW_IN6_INVALID, "DROP", "all", ANY6, ANY6, "state INVALID", INVALID},
-	{"ingress ipv6", ROW_IN6_FALLBACK, "sg-fallback", "all", ANY6, ANY6, "", UNMATCHED},
+	{"ingress ipv6", ROW_IN6_FALLBACK, FALLBACK, "all", ANY6, ANY6, "", UNMATCHED},
 	{NULL},
 };
 
@@ -118,7 +119,7 @@ static const struct chain_row out6_head[] = {
 
 static const struct chain_row out6_tail[] = {
 	{"egress ipv6", ROW_OUT6_INVALID, "DROP", "all", ANY6, ANY6, "state INVALID", INVALID},
-	{"egress ipv6", ROW_OUT6_FALLBACK, "sg-fallback", "all", ANY6, ANY6, "", UNMATCHED},
+	{"egress ipv6", ROW_OUT6_FALLBACK, FALLBACK, "all", ANY6, ANY6, "", UNMATCHED},
 	{NULL},
 };
 
@@ -197,27 +198,50 @@ static void add_pairs(struct builder *b, const struct filter_sources *sources, b
 	}
 }
 
+static const char *rule_protocol(struct builder *b, const struct security_rule *rule)
+{
+	const char *name = protocol_name(rule->protocol);
+
+	if (rule->protocol == PROTOCOL_ANY)
+		return "all";
+	return name != NULL ? name : arena_printf(b->arena, "%u", rule->protocol);
+}
+
+// The set of a group's addresses, as neutron calls it: "NIPv4" and as much of its id as fits.
+static const char *rule_set(struct builder *b, const struct security_rule *rule)
+{
+	if (rule->remote_group == NULL)
+		return "";
+	return arena_printf(b->arena, "match-set NIPv%c%.24s %s",
+		rule->family == RULE_IPV4 ? '4' : '6', rule->remote_group,
+		rule->direction == RULE_INGRESS ? "src" : "dst");
+}
+
+// "tcp dpt:22", "icmptype 8 code 0" or nothing.
+static const char *rule_kind(struct builder *b, const struct security_rule *rule)
+{
+	const char *icmp = rule->family == RULE_IPV4 ? "icmptype" : "ipv6-icmptype";
+	const char *protocol = rule_protocol(b, rule);
+
+	if (rule->ports_given && rule->ports.min == rule->ports.max)
+		return arena_printf(b->arena, "%s dpt:%u", protocol, rule->ports.min);
+	if (rule->ports_given)
+		return arena_printf(
+			b->arena, "%s dpts:%u:%u", protocol, rule->ports.min, rule->ports.max);
+	if (rule->icmp_type == ICMP_ANY)
+		return "";
+	if (rule->icmp_code == ICMP_ANY)
+		return arena_printf(b->arena, "%s %u", icmp, rule->icmp_type);
+	return arena_printf(b->arena, "%s %u code %u", icmp, rule->icmp_type, rule->icmp_code);
+}
+
 // What a rule looks at beside protocol and addresses.
 static const char *rule_match(struct builder *b, const struct security_rule *rule)
 {
-	const char *way = rule->direction == RULE_INGRESS ? "src" : "dst";
-	bool narrow = rule->ports_given || rule->icmp_type != ICMP_ANY;
-	const char *group = "";
+	const char *set = rule_set(b, rule), *kind = rule_kind(b, rule);
+	const char *blank = *set != '\0' && *kind != '\0' ? " " : "";
 
-	if (rule->remote_group != NULL)
-		group = arena_printf(
-			b->arena, "match-set %s %s%s", rule->remote_group, way, narrow ? " " : "");
-	if (rule->ports_given && rule->ports.min == rule->ports.max)
-		return arena_printf(b->arena, "%sdpt:%u", group, rule->ports.min);
-	if (rule->ports_given)
-		return arena_printf(
-			b->arena, "%sdpts:%u:%u", group, rule->ports.min, rule->ports.max);
-	if (rule->icmp_type != ICMP_ANY && rule->icmp_code != ICMP_ANY)
-		return arena_printf(
-			b->arena, "%sicmptype %u code %u", group, rule->icmp_type, rule->icmp_code);
-	if (rule->icmp_type != ICMP_ANY)
-		return arena_printf(b->arena, "%sicmptype %u", group, rule->icmp_type);
-	return group;
+	return arena_printf(b->arena, "%s%s%s", set, blank, kind);
 }
 
 // A port without fixed addresses may use any, with its own MAC.
@@ -237,15 +261,6 @@ static void add_mac(struct builder *b, bool v4)
 		       .match = arena_printf(b->arena, "MAC %s", mac_format(&b->port->mac, mac)),
 		       .comment = PAIR_ALLOW,
 	       });
-}
-
-static const char *rule_protocol(struct builder *b, const struct security_rule *rule)
-{
-	const char *name = protocol_name(rule->protocol);
-
-	if (rule->protocol == PROTOCOL_ANY)
-		return "all";
-	return name != NULL ? name : arena_printf(b->arena, "%u", rule->protocol);
 }
 
 static void add_rule(

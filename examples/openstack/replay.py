@@ -445,7 +445,7 @@ class Replay(Story):
                 ("one run of ping", "i RETURN icmp 0.0.0.0/0", 1, 84),
                 ("INVALID", "i DROP all 0.0.0.0/0", 0, 0),
                 ("DISCOVER and REQUEST of vxlan1-2, in the fallback chain",
-                 "i sg-fallback all 0.0.0.0/0", 2, None),
+                 "i neutron-linuxbri-sg-fallback all 0.0.0.0/0", 2, None),
                 ("the forged address", "s DROP all 0.0.0.0/0", 1, 28),
                 ("the forged DHCP answer", "o DROP udp 0.0.0.0/0", 1, None)):
             self.check(f"{what}: {added[row][0]} packets, {added[row][1]} bytes",

@@ -2,6 +2,7 @@
 // The methods of the control socket, as docs/rpc.md describes them.
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,69 @@ START_TEST(rules)
 }
 END_TEST
 
+#define ID "9612db0d-b44e-4eba-9e8e-62d9bd8e3d4c"
+
+// Rows of a chain: target, protocol, match.
+static void expect_rows(const char *chain, const char *ethertype, const char *wanted[][3], size_t n)
+{
+	const json_t *chains = json_object_get(env_call("port.chains", "{'name': 'a'}"), "chains");
+	const json_t *rows = NULL, *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)chains, i, row) {
+		if (strcmp(string(row, "name"), chain) == 0 &&
+			strcmp(string(row, "ethertype"), ethertype) == 0)
+			rows = json_object_get(row, "rows");
+	}
+	ck_assert_uint_eq(json_array_size(rows), n);
+	json_array_foreach ((json_t *)rows, i, row) {
+		const char *match = json_string_value(json_object_get(row, "match"));
+
+		ck_assert_str_eq(string(row, "target"), wanted[i][0]);
+		ck_assert_str_eq(string(row, "protocol"), wanted[i][1]);
+		ck_assert_str_eq(match != NULL ? match : "", wanted[i][2]);
+	}
+}
+
+// As in the dumps of a linuxbridge node, names of sets and chains included.
+START_TEST(chains_read_as_those_of_iptables)
+{
+	const char *v4[][3] = {
+		{"RETURN", "all", "state RELATED,ESTABLISHED"},
+		{"RETURN", "udp", "udp spt:67 dpt:68"},
+		{"RETURN", "udp", "udp spt:67 dpt:68"},
+		{"RETURN", "all", "match-set NIPv49612db0d-b44e-4eba-9e8e- src"},
+		{"RETURN", "tcp", "tcp dpt:22"},
+		{"RETURN", "udp", "match-set NIPv49612db0d-b44e-4eba-9e8e- src udp dpts:1:9"},
+		{"RETURN", "icmp", "icmptype 8 code 0"},
+		{"DROP", "all", "state INVALID"},
+		{"neutron-linuxbri-sg-fallback", "all", ""},
+	};
+	const char *v6[][3] = {
+		{"RETURN", "ipv6-icmp", "ipv6-icmptype 130,135,136"},
+		{"RETURN", "all", "state RELATED,ESTABLISHED"},
+		{"RETURN", "ipv6-icmp", "ipv6-icmptype 134"},
+		{"RETURN", "udp", "udp spt:547 dpt:546"},
+		{"RETURN", "icmpv6", "ipv6-icmptype 128"},
+		{"DROP", "all", "state INVALID"},
+		{"neutron-linuxbri-sg-fallback", "all", ""},
+	};
+
+	env_accept(TWO);
+	env_call("security-group.add",
+		"{'name': '" ID "', 'rules': [{'direction': 'ingress', 'remote-group': '" ID "'},"
+		" {'direction': 'ingress', 'protocol': 'tcp', 'ports': '22'},"
+		" {'direction': 'ingress', 'protocol': 'udp', 'ports': '1-9', 'remote-group': '" ID
+		"'},"
+		" {'direction': 'ingress', 'protocol': 'icmp', 'icmp-type': 8, 'icmp-code': 0},"
+		" {'direction': 'ingress', 'ethertype': 'ipv6', 'protocol': 'icmp',"
+		"  'icmp-type': 128}]}");
+	env_call("port.set", "{'name': 'a', 'security-groups': ['" ID "']}");
+	expect_rows("neutron-linuxbri-ia", "ipv4", v4, ARRAY_SIZE(v4));
+	expect_rows("neutron-linuxbri-ia", "ipv6", v6, ARRAY_SIZE(v6));
+}
+END_TEST
+
 START_TEST(lists_have_defaults_and_state)
 {
 	const json_t *list, *port;
@@ -306,6 +370,21 @@ START_TEST(save_writes_the_document_in_force)
 	ck_assert_int_eq(rmdir(directory), 0);
 	env_call_refused("config.save", "{}", E_IO, REFUSED_BY_MACHINE);
 	env_call_refused("config.save", "{'file': 'weft.conf'}", E_VALUE, REFUSED_BY_RULE);
+}
+END_TEST
+
+// As `weftd -c weft.conf` says it: who asks for it is elsewhere.
+START_TEST(file_is_told_with_its_directory)
+{
+	char path[PATH_MAX];
+	const json_t *config;
+
+	env_accept(TWO);
+	control_set_file(env.control, "weft.conf");
+	ck_assert_ptr_nonnull(getcwd(path, sizeof(path) - strlen("/weft.conf")));
+	strcat(path, "/weft.conf");
+	config = json_object_get(env_call("status.get", "{}"), "config");
+	ck_assert_str_eq(string(config, "file"), path);
 }
 END_TEST
 
@@ -649,12 +728,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {objects_are_added_set_deleted, single_objects,
-		security_groups, rules, lists_have_defaults_and_state, remotes,
-		check_changes_nothing, apply_says_what_changed, save_writes_the_document_in_force,
-		fdb_is_listed, many_entries_are_listed_in_bounds, fdb_is_flushed,
-		stats_add_up_all_workers, drops_are_told_by_reason, audit_finds_what_is_missing,
-		deleted_attachments_stay_in_the_totals, status, messages_that_are_no_requests,
-		batches_and_notifications, long_batches_are_refused,
+		security_groups, rules, chains_read_as_those_of_iptables,
+		lists_have_defaults_and_state, remotes, check_changes_nothing,
+		apply_says_what_changed, save_writes_the_document_in_force,
+		file_is_told_with_its_directory, fdb_is_listed, many_entries_are_listed_in_bounds,
+		fdb_is_flushed, stats_add_up_all_workers, drops_are_told_by_reason,
+		audit_finds_what_is_missing, deleted_attachments_stay_in_the_totals, status,
+		messages_that_are_no_requests, batches_and_notifications, long_batches_are_refused,
 		every_method_is_listed_and_there};
 
 	return env_main("control_methods", tests, ARRAY_SIZE(tests));
