@@ -4,6 +4,7 @@
 #include "control/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,9 +122,23 @@ uint16_t control_attachment_id(const struct control *control, const char *name)
 	return ids_find(control->attachments, name);
 }
 
+// Who is told of the file may be in another directory.
+static char *absolute(const char *file)
+{
+	char *directory = file[0] == '/' ? NULL : get_current_dir_name();
+	char *path = NULL;
+
+	if (directory == NULL)
+		path = strdup(file);
+	else if (asprintf(&path, "%s/%s", directory, file) < 0)
+		path = NULL;
+	free(directory);
+	return path;
+}
+
 void control_set_file(struct control *control, const char *file)
 {
-	char *copy = strdup(file); // first: `file` may be the text that is freed next
+	char *copy = absolute(file); // first: `file` may be the text that is freed next
 
 	if (copy == NULL)
 		abort();
