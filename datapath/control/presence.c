@@ -106,7 +106,8 @@ static void take_up_queues(struct control *control, const struct device *device)
 static void tell_of_name(struct device_slot *slot)
 {
 	set_problem(slot, "the interface has another name now: it stays in use until weftd ends; "
-			  "give it its name back, or configure the device by the new one");
+			  "give it its name back, or delete the uplink or port and add it with the "
+			  "new one");
 	log_warn("%s device=%s", slot->problem, slot->device->text);
 }
 

@@ -45,6 +45,13 @@ const char *netif_name(int index, char name[IFNAMSIZ])
 	return name;
 }
 
+bool netif_is(const char *name, int index)
+{
+	int found;
+
+	return netif_index(name, &found) == 0 && found == index;
+}
+
 int netif_mac(const char *name, uint64_t *mac)
 {
 	struct ifreq ifr = {0};

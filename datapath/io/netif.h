@@ -12,6 +12,8 @@
 int netif_index(const char *name, int *index);
 // What an interface is called now; "", which no interface is, when it is gone.
 const char *netif_name(int index, char name[IFNAMSIZ]);
+// Whether the interface of this name is that of this index, and not another one, or none.
+bool netif_is(const char *name, int index);
 int netif_mac(const char *name, uint64_t *mac); // low 48 bits
 int netif_mtu(const char *name, int *mtu);
 int netif_set_mtu(const char *name, int mtu);

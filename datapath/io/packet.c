@@ -257,12 +257,11 @@ enum device_presence packet_look(struct device *device)
 {
 	struct packet *packet = device->priv;
 	int index;
-	bool found = netif_index(packet->name, &index) == 0;
 
 	if (is_bound(packet))
-		return found && index == packet->index ? DEVICE_PRESENT : DEVICE_RENAMED;
+		return netif_is(packet->name, packet->index) ? DEVICE_PRESENT : DEVICE_RENAMED;
 	packet->restore_merging = false; // a new one is not ours to change
-	return found ? DEVICE_REPLACED : DEVICE_GONE;
+	return netif_index(packet->name, &index) == 0 ? DEVICE_REPLACED : DEVICE_GONE;
 }
 
 static void packet_free(struct packet *packet)
@@ -283,10 +282,10 @@ static void packet_free(struct packet *packet)
 void packet_close(struct device *device)
 {
 	struct packet *packet = device->priv;
-	char name[IFNAMSIZ];
 
-	if (packet->restore_merging) // fails when the interface is gone
-		netif_set_merging(netif_name(packet->index, name), true);
+	// Of one that was renamed, another device of ours may be the user by now.
+	if (packet->restore_merging && netif_is(packet->name, packet->index))
+		netif_set_merging(packet->name, true);
 	packet_free(packet);
 }
 

@@ -287,14 +287,12 @@ static int choose_mode(
 
 static void xdp_free(struct xdp *x)
 {
-	char name[IFNAMSIZ];
-
 	uplink_free(x->uplink);
 	close_sockets(x);
 	if (x->packet.priv != NULL)
 		packet_close(&x->packet);
-	if (x->restore_stripping) // fails when the interface is gone
-		netif_set_strips_tags(netif_name(x->index, name), true);
+	if (x->restore_stripping && netif_is(x->name, x->index))
+		netif_set_strips_tags(x->name, true);
 	free(x);
 }
 

@@ -145,6 +145,19 @@ def test_renamed(lab, driver):
     assert "problem" not in state() and guest.ping("172.16.1.2")
 
 
+def test_taken_up_by_its_new_name(lab):
+    """The device of the old name does not undo what that of the new one needs."""
+    ns, peer = lab.ns("weft"), lab.ns("peer")
+    lab.veth(ns, "old0", peer, "eth0")
+    ns.run("ethtool", "-K", "old0", "gro", "on")
+    weft = Weft(ns, {"uplinks": {"trunk": {"device": "packet:old0"}}})
+    ns.ip("link set old0 down\nlink set old0 name new0\nlink set new0 up")
+    weft.rpc("uplink.set", name="trunk", device="packet:new0")
+    wait_for(lambda: "device closed device=packet:old0" in weft.process.output(), "the old device to close")
+    assert "generic-receive-offload: off" in ns.run("ethtool", "-k", "new0")
+    assert weft.rpc("uplink.list", name="trunk")[0]["state"]["interface"] == "running"
+
+
 def test_card_comes_back_unfit(lab):
     """What stands in the way is told once in the log and all the time in the state."""
     shared = Shared(lab, mtu=3000)
@@ -308,11 +321,12 @@ def test_more_queues(lab, cores):
     shared.weft.wait_drop("vxlan_unknown_vni", 200)
     grown = [b - a for a, b in zip(before, per_queue(shared))]
     assert len(grown) == 4 and min(grown) > 10, grown
-    end = lab.iperf(shared.b, shared.a)
-    assert end["sum_received"]["bytes"] > 1e6
+    assert shared.weft.drops() == {"vxlan_unknown_vni": 200}
+    lab.iperf_tcp(shared.b, shared.a, least=1e6)
     state = shared.state()
     assert state["frames-no-socket"] == 0 and "problem" not in state
-    assert shared.weft.drops() == {"vxlan_unknown_vni": 200}
+    # TCP sends what the slowest takes, and more.
+    assert shared.weft.drops().keys() <= {"vxlan_unknown_vni", "tx_full"}
     assert shared.linux.ping(WEFT, count=10)
 
 
