@@ -56,12 +56,14 @@ static struct own_address own_address(struct slowpath *s, const struct internal_
 	struct own_address own = {
 		.address = address->prefix.addr,
 		.attachment = port->attachment,
+		.network = port->network->id,
 		.mac = port->mac,
 		.fixed = address->fixed,
 		.announce_ns = s->now_ns,
 	};
 
-	if (old != NULL && old->mac == own.mac && ip_equal(&old->fixed, &own.fixed))
+	if (old != NULL && old->network == own.network && old->mac == own.mac &&
+		ip_equal(&old->fixed, &own.fixed))
 		own = *old;
 	else if (address->announce)
 		own.n_announcements = ANNOUNCEMENTS;

@@ -112,6 +112,7 @@ struct router_hop {
 	LIST_ENTRY(router_hop) chain;
 	STAILQ_HEAD(, router_held) held; // oldest first
 	uint16_t interface;		 // attachment
+	uint16_t network;		 // that it was on
 	uint16_t n_held;
 	uint32_t address; // network order
 	enum router_hop_state state;
@@ -188,8 +189,9 @@ struct frame_head {
 struct own_address {
 	struct ip_addr address;
 	const struct internal_port *port; // in the services in force
-	uint16_t attachment;		  // its id, MAC and what it stands for: what makes it the
-	uint64_t mac;			  // same one after a commit
+	uint16_t attachment;		  // its id, network, MAC and what it stands for: what
+	uint16_t network;		  // makes it the same one after a commit
+	uint64_t mac;
 	struct ip_addr fixed;
 	uint8_t n_announcements; // rounds still to send
 	uint64_t announce_ns;	 // the next one

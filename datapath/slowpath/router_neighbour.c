@@ -58,6 +58,7 @@ static struct router_hop *add(struct slowpath *s, uint16_t interface, uint32_t a
 	if (hop == NULL)
 		return NULL;
 	hop->interface = interface;
+	hop->network = services_port(s->services, interface)->network->id;
 	hop->address = address;
 	hop->used_ns = s->now_ns;
 	LIST_INSERT_HEAD(bucket_of(s, interface, address), hop, chain);
@@ -339,9 +340,12 @@ static void forget_if(
 	}
 }
 
+// A gateway that moves to another network is the same attachment there.
 static bool has_left(struct slowpath *s, const struct router_hop *hop)
 {
-	return services_port(s->services, hop->interface) == NULL;
+	const struct internal_port *port = services_port(s->services, hop->interface);
+
+	return port == NULL || port->network->id != hop->network;
 }
 
 static bool any(struct slowpath *s, const struct router_hop *hop)

@@ -402,6 +402,106 @@ START_TEST(a_router_that_comes_again_has_no_sessions)
 }
 END_TEST
 
+// ---- a gateway that moves ----------------------------------------------------------------------
+
+#define OUTER                                                                                      \
+	"{'name': 'vxlan1and2', 'gateway': {'network': 'outer', 'address': '" IP_GW                \
+	"', 'mac': '" MAC_GW "'}}"
+
+// To another network with the same addresses, where others have them.
+START_TEST(a_gateway_that_moves_takes_no_neighbours_along)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, FAR};
+	struct frame frame = frame_udp(&outward, 1000, 2000, 20), request;
+
+	plain_router();
+	call("network.add", "{'name': 'outer', 'external': true, 'segments': [{'type': 'vlan',"
+			    " 'uplink': 'provider', 'id': 1002}]}");
+	call("subnet.add", "{'name': 'outer', 'network': 'outer', 'cidr': '10.1.0.0/24'}");
+	call("floating-ip.del", "{'name': '" FIP "'}");
+	arrive("c", &frame);
+	ck_assert_uint_eq(n_sent("ens20"), 1);
+	forget_sent("ens20");
+	call("router.set", OUTER);
+	forget_sent("ens19");
+	arrive("c", &frame);
+	request = frame_arp(&(struct hosts){MAC_GW, BROADCAST, IP_GW, IP_X}, 1);
+	request = frame_tagged(&request, ETHER_TYPE_VLAN, 1002);
+	request = frame_padded(&request);
+	expect("ens19", &request);
+	expect_none("ens19");
+	any_drops();
+}
+END_TEST
+
+START_TEST(item_92_a_gateway_that_moves_is_announced)
+{
+	struct frame claim = frame_arp(&(struct hosts){MAC_GW, BROADCAST, IP_GW, IP_GW}, 1);
+	unsigned n = 0;
+
+	router_node(&(struct router_config_text){.gateway = ""});
+	call("network.add", "{'name': 'outer', 'external': true, 'segments': [{'type': 'vlan',"
+			    " 'uplink': 'provider', 'id': 1002}]}");
+	call("subnet.add", "{'name': 'outer', 'network': 'outer', 'cidr': '10.1.0.0/24'}");
+	forget_sent("ens19");
+	call("router.set", OUTER);
+	claim = frame_tagged(&claim, ETHER_TYPE_VLAN, 1002);
+	claim = frame_padded(&claim);
+	for (unsigned second = 0; second < 8; second++) {
+		pass_time(1);
+		while (n_sent("ens19") != 0) {
+			struct frame frame = sent("ens19");
+
+			n += frame_equal(&frame, &claim);
+		}
+	}
+	ck_assert_uint_eq(n, 3);
+	any_drops();
+}
+END_TEST
+
+START_TEST(item_92_a_floating_address_without_a_port_is_not_answered)
+{
+	struct frame request = frame_arp(&(struct hosts){MAC_X, BROADCAST, IP_X, FIP}, 1);
+
+	plain_router();
+	arrive("ens20", &request);
+	ck_assert_uint_eq(n_sent("ens20"), 1);
+	forget_sent("ens20");
+	call("floating-ip.set", "{'name': '" FIP "', 'port': null}");
+	arrive("ens20", &request);
+	expect_none("ens20");
+	any_drops();
+}
+END_TEST
+
+START_TEST(neighbours_are_limited)
+{
+	struct hosts says = {MAC_V, BROADCAST, NULL, "172.20.0.1"};
+	struct frame frame =
+		frame_udp(&(struct hosts){MAC_V, MAC_O, IP_A, "172.20.99.9"}, 1, 2, 20);
+	char text[INET_ADDRSTRLEN];
+
+	router_node(&(struct router_config_text){
+		.more_subnets = ", 'wide': {'network': 'vlan1001', 'cidr': '172.20.0.0/16'}",
+		.more_routers =
+			", 'other': {'interfaces': [{'subnet': 'wide', 'mac': '" MAC_O "'}]}"});
+	says.from = text;
+	for (unsigned i = 0; i < 1024; i++) {
+		snprintf(text, sizeof(text), "172.20.%u.%u", 1 + i / 200, 1 + i % 200);
+		clock_advance(50 * NS_PER_MS);
+		meet("v", &says);
+		forget_sent("ens19");
+	}
+	arrive("v", &frame);
+	drops_are("port v", DROP_RTR_NEIGH_QUEUE, 1);
+	pass_time(60); // they are of no use
+	arrive("v", &frame);
+	drops_are("port v", DROP_RTR_NEIGH_QUEUE, 1);
+	any_drops();
+}
+END_TEST
+
 // ---- anything ----------------------------------------------------------------------------------
 
 #define N_FRAMES  20000
@@ -580,6 +680,10 @@ void router_edge_tests(TCase *tcase)
 		a_port_goes_while_a_packet_waits,
 		a_router_goes_while_a_packet_waits,
 		a_router_that_comes_again_has_no_sessions,
+		a_gateway_that_moves_takes_no_neighbours_along,
+		item_92_a_gateway_that_moves_is_announced,
+		item_92_a_floating_address_without_a_port_is_not_answered,
+		neighbours_are_limited,
 		item_120_mutated_packets_through_a_router,
 	};
 
