@@ -10,8 +10,9 @@
 #include "net/protocol.h"
 
 static const char *const ethertypes[] = {"ipv4", "ipv6", NULL};
-static const char *const states[] = {"unreplied", "replied", "stream", "syn-sent", "syn-received",
-	"established", "fin-wait", "close-wait", "last-ack", "time-wait", "close", NULL};
+static const char *const states[] = {"unreplied", "replied", "stream", "syn-sent", "syn-both",
+	"syn-received", "established", "fin-wait", "close-wait", "last-ack", "time-wait", "close",
+	NULL};
 
 static const struct field filter_keys[] = {
 	{.name = "network", .type = FIELD_NAME, .ref = "network", .help = "only on this network"},
@@ -47,21 +48,25 @@ static const struct field filter_keys[] = {
 };
 #define N_FLUSH_KEYS (ARRAY_SIZE(filter_keys) - 1) // all but the limit
 
-// "172.16.1.33:40000", "[2001:db8::1]:53", or the address alone.
+// "172.16.1.33:40000", "[2001:db8::1]:53", of a query "172.16.1.33 id 7", or the address alone.
 static void endpoint_cell(const json_t *session, const char *end, char text[CELL_LEN])
 {
 	const char *address = json_string_value(json_object_get(session, end));
 	bool bracket = address != NULL && strchr(address, ':') != NULL;
+	const json_t *id = strcmp(end, "source") == 0 ? json_object_get(session, "icmp-id") : NULL;
 	char key[32];
 	const json_t *port;
 
 	snprintf(key, sizeof(key), "%s-port", end);
 	port = json_object_get(session, key);
-	if (address == NULL || port == NULL)
-		table_cell(json_object_get(session, end), text);
-	else
+	if (address != NULL && port != NULL)
 		snprintf(text, CELL_LEN, "%s%s%s:%" JSON_INTEGER_FORMAT, bracket ? "[" : "",
 			address, bracket ? "]" : "", json_integer_value(port));
+	else if (address != NULL && id != NULL)
+		snprintf(text, CELL_LEN, "%s id %" JSON_INTEGER_FORMAT, address,
+			json_integer_value(id));
+	else
+		table_cell(json_object_get(session, end), text);
 }
 
 static void zone_cell(const json_t *session, char text[CELL_LEN])

@@ -68,6 +68,14 @@ static bool has_address(const struct ip_prefix *prefix, const struct session_inf
 			       ip_prefix_contains(prefix, &session->reply_destination)));
 }
 
+// At either end, on either side of a translation.
+static bool has_l4_port(json_int_t port, const struct session_info *session)
+{
+	return session->source_port == port || session->destination_port == port ||
+	       (session->translated && (session->reply_source_port == port ||
+					       session->reply_destination_port == port));
+}
+
 static bool is_chosen(const struct session_info *session, void *arg)
 {
 	const struct choice *choice = arg;
@@ -76,8 +84,7 @@ static bool is_chosen(const struct session_info *session, void *arg)
 	       (choice->family == 0 || session->family == choice->family) &&
 	       (choice->protocol < 0 || session->protocol == choice->protocol) &&
 	       (choice->state < 0 || session->state == choice->state) &&
-	       (choice->l4_port == 0 || session->source_port == choice->l4_port ||
-		       session->destination_port == choice->l4_port) &&
+	       (choice->l4_port == 0 || has_l4_port(choice->l4_port, session)) &&
 	       (!choice->address_given || has_address(&choice->address, session)) &&
 	       is_of_port(choice, session);
 }
@@ -173,7 +180,8 @@ static int read_state(const struct call *call, struct choice *choice)
 	}
 	problem_add(call->problems, E_VALUE, "state",
 		"\"%s\" is no state of a session; states are unreplied, replied, stream, syn-sent, "
-		"syn-received, established, fin-wait, close-wait, last-ack, time-wait and close",
+		"syn-both, syn-received, established, fin-wait, close-wait, last-ack, time-wait "
+		"and close",
 		text);
 	return -EINVAL;
 }

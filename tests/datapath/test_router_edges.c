@@ -502,6 +502,28 @@ START_TEST(neighbours_are_limited)
 }
 END_TEST
 
+// ---- what people ask for ------------------------------------------------------------------------
+
+// A port that outsiders see is one of the session as much as that which an insider has chosen.
+START_TEST(item_110_a_session_is_found_by_its_outside_port)
+{
+	struct frame first = frame_udp(&(struct hosts){MAC_C, MAC_R2, IP_C, FAR}, 1000, 2000, 20);
+	struct frame second = frame_udp(&(struct hosts){MAC_B, MAC_R1, IP_B, FAR}, 1000, 2000, 20);
+	struct frame seen;
+
+	plain_router();
+	arrive("c", &first);
+	forget_sent("ens20");
+	arrive("b", &second);
+	seen = sent("ens20");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 2);
+	call("session.flush", "{'l4-port': %u}", ntohs(frame_l4(&seen)->source));
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 1);
+	call("session.flush", "{'l4-port': 1000}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 0);
+}
+END_TEST
+
 // ---- anything ----------------------------------------------------------------------------------
 
 #define N_FRAMES  20000
@@ -684,6 +706,7 @@ void router_edge_tests(TCase *tcase)
 		item_92_a_gateway_that_moves_is_announced,
 		item_92_a_floating_address_without_a_port_is_not_answered,
 		neighbours_are_limited,
+		item_110_a_session_is_found_by_its_outside_port,
 		item_120_mutated_packets_through_a_router,
 	};
 

@@ -303,8 +303,8 @@ static const struct {
 		"egp, l2tp, address, l4-port, state\n"},
 	{"session show state open",
 		"weft: session show: state: 'open' is not \"unreplied\", \"replied\", \"stream\", "
-		"\"syn-sent\", \"syn-received\", \"established\", \"fin-wait\", \"close-wait\", "
-		"\"last-ack\", \"time-wait\" or \"close\"\n"},
+		"\"syn-sent\", \"syn-both\", \"syn-received\", \"established\", \"fin-wait\", "
+		"\"close-wait\", \"last-ack\", \"time-wait\" or \"close\"\n"},
 	{"subnet set s dhcp.mode on", "weft: subnet set: dhcp.mode: 'on' is not \"off\", "
 				      "\"responder\" or \"external\"\n"},
 	{"subnet set s dhcp on",

@@ -263,6 +263,16 @@ static const struct {
 		"FROM    REPLIES\n"
 		"r        udp       stream        0         120  172.16.2.19:1000  8.8.8.8:53   "
 		"port c  8.8.8.8:53 > 10.1.0.83:2000\n"},
+	{"session show",
+		"[{\"router\": \"r\", \"protocol\": \"icmp\", \"state\": \"replied\", \"idle\": 0, "
+		"\"expires\": 30, \"source\": \"172.16.2.19\", \"icmp-type\": 8, \"icmp-id\": 7, "
+		"\"destination\": \"8.8.8.8\", \"from\": \"port c\", "
+		"\"reply\": {\"source\": \"8.8.8.8\", \"destination\": \"10.1.0.83\", "
+		"\"icmp-type\": 8, \"icmp-id\": 5001}}]",
+		"NETWORK  PROTOCOL  STATE    IDLE(s)  EXPIRES(s)  SOURCE            DESTINATION  "
+		"FROM    REPLIES\n"
+		"r        icmp      replied        0          30  172.16.2.19 id 7  8.8.8.8      "
+		"port c  8.8.8.8 id 5001 > 10.1.0.83\n"},
 	{"route show r",
 		"[{\"router\": \"r\", \"destination\": \"172.16.1.0/24\", \"source\": "
 		"\"connected\", \"network\": \"vxlan1\", \"interface\": \"vxlan1\"}, "
