@@ -10,7 +10,7 @@ import select
 import socket
 import struct
 
-from netlab import wait_for
+from netlab import PATIENCE, wait_for
 
 # Messages.
 GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
@@ -44,7 +44,7 @@ class Frontend:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(self.path)
         self.listener.listen()
-        self.listener.settimeout(10)
+        self.listener.settimeout(PATIENCE)
         self.peer = None
         self.memfd = self.memory = None
         self.features = 0
@@ -87,7 +87,7 @@ class Frontend:
         while waiting.poll(0):
             self.peer.close()
             self.peer, _ = self.listener.accept()
-        self.peer.settimeout(10)
+        self.peer.settimeout(PATIENCE)
         self.memfd = os.memfd_create("guest")
         os.ftruncate(self.memfd, MEMORY)
         self.memory = mmap.mmap(self.memfd, MEMORY)

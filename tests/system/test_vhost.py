@@ -19,11 +19,11 @@ from peers import VirtioUser
 VXLAN1 = PLANS["vxlan1"]
 
 
-def link_is(weft, text, state, timeout=10):
+def link_is(weft, text, state):
     def there():
         devices = {device["device"]: device["link"] for device in weft.rpc("status.get")["devices"]}
         return devices[text] == state
-    wait_for(there, f"{text} to be {state}", timeout)
+    wait_for(there, f"{text} to be {state}")
 
 
 # ---- QEMU
