@@ -63,8 +63,11 @@ def test_silent_remote_harms_nobody(lab):
     assert pair.a.ping("10.0.0.2", count=5)
     capture.wait(lambda p: ARP in p and p[ARP].pdst == SILENT, "requests", n=3)
     pair.weft.wait_drop("vxlan_no_neigh")
-    state = {row["address"]: row["state"] for row in pair.weft.rpc("remote.list")}
-    assert state[LINUX] == "reachable" and state[SILENT] == "failed"
+
+    def settled():
+        state = {row["address"]: row["state"] for row in pair.weft.rpc("remote.list")}
+        return state[LINUX] == "reachable" and state[SILENT] == "failed"
+    wait_for(settled, "one remote to be reachable, the other not")
     assert pair.a.ping("10.0.0.2", count=5)
 
 
