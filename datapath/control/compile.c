@@ -294,7 +294,6 @@ static void compile_network(struct compiler *c, const struct network_config *con
 	network->mtu = config->mtu;
 	network->flags = network_flags(config);
 	network->fdb_limit = config->fdb_limit;
-	c->s->tunnel.vlan_transparent_any |= config->vlan_transparent;
 	for (size_t i = 0; i < config->n_segments; i++) {
 		const struct segment_config *segment = &config->segments[i];
 

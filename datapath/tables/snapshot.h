@@ -107,7 +107,6 @@ struct tunnel {
 	bool udp_checksum;
 	bool strict_remotes;
 	bool reserved_ignore;
-	bool vlan_transparent_any; // some network lets tags pass
 };
 
 // VNI -> attachment: open addressing, linear probing, at most half full.

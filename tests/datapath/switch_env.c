@@ -249,7 +249,7 @@ static int pools_new(void)
 	return sw.pool != NULL && sw.rx_pool != NULL ? 0 : -ENOMEM;
 }
 
-void switch_start(void)
+static void switch_start(void)
 {
 	memset(fakes, 0, sizeof(fakes));
 	memset(expected_drops, 0, sizeof(expected_drops));
@@ -266,7 +266,7 @@ void switch_start(void)
 	rcu_reader_online(sw.tables->rcu, 0);
 }
 
-void switch_stop(void)
+static void switch_stop(void)
 {
 	struct attachment_counters total;
 

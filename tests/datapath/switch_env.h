@@ -28,9 +28,6 @@ struct switch_env {
 
 extern struct switch_env sw;
 
-void switch_start(void);
-void switch_stop(void);
-
 // ---- configuration ----------------------------------------------------------------------------
 
 // Commits a document, JSON with ' for ", built as by printf; must be accepted. Ports that name
