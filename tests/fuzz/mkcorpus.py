@@ -78,6 +78,19 @@ def solicit(source, target):
         ICMPv6ND_NS(tgt=target)
 
 
+ROUTER_MAC, FAR_MAC, GATEWAY_MAC = "fa:16:3e:00:01:01", "fa:16:3e:00:01:02", "fa:16:3e:00:01:03"
+GATEWAY, FLOATING = "203.0.113.83", "203.0.113.50"
+OUTSIDE_MAC = "02:00:00:00:02:01"
+
+
+def to_router(dst="8.8.8.8", src="10.0.0.9", **ip):
+    return Ether(src=port_mac(10), dst=ROUTER_MAC) / IP(src=src, dst=dst, **ip)
+
+
+def from_outside(dst=GATEWAY, src="8.8.8.8", **ip):
+    return Ether(src=OUTSIDE_MAC, dst=GATEWAY_MAC) / IP(src=src, dst=dst, **ip)
+
+
 def no_checksum(frame):
     frame[UDP].chksum = 0
     return frame
@@ -86,6 +99,13 @@ def no_checksum(frame):
 RESOLVED = record(UNDERLAY, arp(1, REMOTE_MAC, REMOTE, OUR_IP)) + \
     record(UNDERLAY, arp(2, REMOTE_MAC, REMOTE, OUR_IP, OUR_MAC)) + \
     record(UNDERLAY, arp(2, REMOTE_MAC, "192.0.2.254", OUR_IP, OUR_MAC))
+
+
+# Everybody around the router has asked for its MAC.
+ROUTED = record(A, arp(1, port_mac(10), "10.0.0.9", "10.0.0.1")) + \
+    record(F, arp(1, port_mac(15), "10.0.0.15", "10.0.0.1")) + \
+    record(D, arp(1, port_mac(13), "10.1.0.7", "10.1.0.1")) + \
+    record(INSIDE, arp(1, OUTSIDE_MAC, "203.0.113.1", GATEWAY))
 
 
 def pipeline():
@@ -133,6 +153,32 @@ def pipeline():
             record(TRUNK, udp(port_mac(17), BROADCAST)),
         "gateway": RESOLVED + record(INSIDE, Ether(src="02:00:00:00:01:01", dst="02:00:00:00:00:01") /
             Dot1Q(vlan=1002) / IP()) + record(UNDERLAY, tunnel(udp("02:00:00:00:00:01", "02:00:00:00:01:01"))),
+        "router": ROUTED + record(A, to_router() / UDP(sport=1000, dport=53) / Raw(bytes(30))) +
+            record(INSIDE, from_outside() / UDP(sport=53, dport=1000) / Raw(bytes(30))) +
+            record(A, to_router() / ICMP(id=7) / Raw(bytes(56))) +
+            record(INSIDE, from_outside() / ICMP(type=0, id=7) / Raw(bytes(56))) +
+            record(INSIDE, from_outside(FLOATING) / TCP(sport=9, dport=22, flags="S")) +
+            record(A, to_router(FLOATING) / TCP(sport=9, dport=22, flags="S")) +
+            record(A, to_router("10.1.0.7", ttl=1) / UDP()) + record(A, to_router("10.1.0.7") / UDP()) +
+            record(A, to_router("10.2.0.1", options=[IPOption_NOP()] * 4) / UDP()) +
+            record(A, to_router("10.0.0.1") / ICMP()),
+        "router-errors": ROUTED + record(A, to_router() / UDP(sport=1000, dport=53) / Raw(bytes(30))) +
+            record(INSIDE, from_outside(src="203.0.113.1") / ICMP(type=11) / IP(src=GATEWAY, dst="8.8.8.8") /
+                UDP(sport=1000, dport=53) / Raw(bytes(30))) +
+            record(INSIDE, from_outside(FLOATING) / UDP(sport=9, dport=2000) / Raw(bytes(30))) +
+            record(F, Ether(src=port_mac(15), dst=ROUTER_MAC) / IP(src="10.0.0.15", dst="8.8.8.8") /
+                ICMP(type=3, code=3) / IP(src="8.8.8.8", dst="10.0.0.15") / UDP(sport=9, dport=2000) / Raw(bytes(30))) +
+            record(INSIDE, from_outside(FLOATING, flags="DF") / UDP(sport=9, dport=2000) / Raw(bytes(1400))),
+        "router-fragments": ROUTED +
+            record(INSIDE, from_outside(FLOATING, id=5, proto=17, flags="MF", frag=100) / Raw(bytes(800))) +
+            record(INSIDE, from_outside(FLOATING, id=5, flags="MF") / UDP(sport=9, dport=2000, len=1640) /
+                Raw(bytes(792))) + record(INSIDE, from_outside(FLOATING, id=5, proto=17, frag=200) / Raw(bytes(40))) +
+            record(D, Ether(src=port_mac(13), dst=FAR_MAC) / IP(src="10.1.0.7", dst="10.0.0.15") / UDP() /
+                Raw(bytes(1400))) +
+            record(A, to_router("10.0.0.77") / UDP() / Raw(bytes(30))) +
+            record(A, to_router("10.0.0.77") / UDP() / Raw(bytes(30)), LATER, 20) +
+            record(A, to_router("10.0.0.77") / UDP() / Raw(bytes(30)), LATER, 10) +
+            record(A, to_router("10.0.0.77") / UDP() / Raw(bytes(30)), LATER, 10),
         "strict": record(D, udp(port_mac(13), "02:00:00:00:00:77")) +
             record(D, Ether(src=port_mac(13), dst=BROADCAST, type=0x88cc) / Raw(bytes(50))) +
             record(D, Ether(src="02:00:00:00:00:04", dst=BROADCAST) / ARP()),
