@@ -309,24 +309,44 @@ void rows_commit(struct rows *rows, uint64_t token)
 	}
 }
 
-// Rows of a leaving block that its successor has as well go on there. Each is handed over once,
-// in order, so that two equal rows stay two.
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
+	int order = strcmp(x->label, y->label);
+
+	return order != 0 ? order : x < y ? -1 : 1;
+}
+
+static struct row **sorted_rows(const struct block *block)
+{
+	struct row **list = checked(calloc(block->n + 1, sizeof(*list)));
+
+	for (uint32_t i = 0; i < block->n; i++)
+		list[i] = &block->rows[i];
+	qsort(list, block->n, sizeof(struct row *), compare_rows);
+	return list;
+}
+
+// Rows of a leaving block that its successor has as well go on there, wherever they stand. Each is
+// handed over once, in order, so that two equal rows stay two.
 static void hand_over(const struct rows *rows, const struct block *from, struct block *to)
 {
-	uint32_t next = 0;
+	struct row **old = sorted_rows(from), **new = sorted_rows(to);
 
-	for (uint32_t i = 0; i < from->n; i++) {
-		for (uint32_t j = next; j < to->n; j++) {
-			if (strcmp(from->rows[i].label, to->rows[j].label) != 0)
-				continue;
-			struct row_counter total = row_total(rows, from, i);
+	for (uint32_t i = 0, j = 0; i < from->n && j < to->n;) {
+		int order = strcmp(old[i]->label, new[j]->label);
 
-			to->rows[j].carried.packets += total.packets;
-			to->rows[j].carried.bytes += total.bytes;
-			next = j + 1;
-			break;
+		if (order == 0) {
+			struct row_counter total = row_total(rows, from, old[i] - from->rows);
+
+			new[j]->carried.packets += total.packets;
+			new[j]->carried.bytes += total.bytes;
 		}
+		i += order <= 0;
+		j += order >= 0;
 	}
+	free(old);
+	free(new);
 }
 
 static void give_back(struct rows *rows, struct block *block)

@@ -228,6 +228,48 @@ START_TEST(chains_read_as_those_of_iptables)
 }
 END_TEST
 
+// What the rules of A's ingress chain have counted.
+static void expect_packets(const json_int_t *wanted, size_t n)
+{
+	const json_t *chains = json_object_get(env_call("port.chains", "{'name': 'a'}"), "chains");
+	const json_t *rows = json_object_get(json_array_get(chains, 0), "rows");
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *row = json_array_get(rows, 3 + i); // behind the fixed ones
+
+		ck_assert_int_eq(integer(row, "packets"), wanted[i]);
+	}
+}
+
+// Groups change their order or go: what is left keeps what it has counted, also beside an equal
+// rule of another group.
+START_TEST(rules_keep_what_they_have_counted)
+{
+	const struct filter *filter;
+
+	env_accept(TWO);
+	env_call("security-group.add",
+		"{'name': 'one', 'rules': [{'direction': 'ingress', 'protocol': 'tcp', 'ports': "
+		"'22'},"
+		" {'direction': 'ingress', 'protocol': 'tcp', 'ports': '80'}]}");
+	env_call("security-group.add",
+		"{'name': 'two', 'rules': [{'direction': 'ingress', 'protocol': 'tcp', 'ports': "
+		"'22'},"
+		" {'direction': 'ingress', 'protocol': 'udp', 'ports': '53'}]}");
+	env_call("port.set", "{'name': 'a', 'security-groups': ['one', 'two']}");
+	filter = &env_snapshot()->filters[env_attachment("port a")->filter];
+	for (uint32_t i = 0; i < 4; i++)
+		env.tables->rows[0][filter->chain_rows[CHAIN_IN4] + i].packets = 1 + i;
+	expect_packets((json_int_t[]){1, 2, 3, 4}, 4);
+	env_call("port.set", "{'name': 'a', 'security-groups': ['two', 'one']}");
+	env_poll();
+	expect_packets((json_int_t[]){1, 4, 3, 2}, 4);
+	env_call("port.set", "{'name': 'a', 'security-groups': ['one']}");
+	env_poll();
+	expect_packets((json_int_t[]){1, 2}, 2);
+}
+END_TEST
+
 START_TEST(lists_have_defaults_and_state)
 {
 	const json_t *list, *port;
@@ -729,8 +771,8 @@ int main(void)
 {
 	const TTest *const tests[] = {objects_are_added_set_deleted, single_objects,
 		security_groups, rules, chains_read_as_those_of_iptables,
-		lists_have_defaults_and_state, remotes, check_changes_nothing,
-		apply_says_what_changed, save_writes_the_document_in_force,
+		rules_keep_what_they_have_counted, lists_have_defaults_and_state, remotes,
+		check_changes_nothing, apply_says_what_changed, save_writes_the_document_in_force,
 		file_is_told_with_its_directory, fdb_is_listed, many_entries_are_listed_in_bounds,
 		fdb_is_flushed, stats_add_up_all_workers, drops_are_told_by_reason,
 		audit_finds_what_is_missing, deleted_attachments_stay_in_the_totals, status,
