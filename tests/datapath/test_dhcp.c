@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the configuration makes of a DHCP reply, through the whole switch: options by what the
 // client asks for, routes with and without a router, lease times, keys of subnets and ports (items
-// 96, 97, 99, 100). Who is answered at all: test_service_dhcp.c.
+// 96, 97, 99, 100, 104). Who is answered at all: test_service_dhcp.c.
 
 #include "../unit/dhcp_client.h"
 #include "service_node.h"
@@ -215,6 +215,60 @@ START_TEST(keys_of_a_port)
 }
 END_TEST
 
+#define SUBNET(name, cidr, service)                                                                \
+	"'" name "': {'network': '" name "', 'cidr': '" cidr                                       \
+	"', 'dhcp': {'mode': 'responder', 'address': '" service "'}}"
+#define PORT(name, device, mac, address)                                                           \
+	"'" device "': {'network': '" name "', 'device': 'fake:" device "', 'mac': '" mac          \
+	"', 'addresses': ['" address "'], 'port-security': true}"
+
+START_TEST(item_104_each_kind_of_network)
+{
+	static const struct {
+		const char *device, *mac, *server, *address, *mtu;
+	} clients[] = {
+		{"p", MAC_A, "172.16.1.10", "172.16.1.136", "\x05\xdc"},
+		{"v", MAC_B, "172.17.0.10", "172.17.0.46", "\x05\xdc"},
+		{"x", MAC_R, "172.16.2.10", "172.16.2.19", "\x05\xaa"},
+	};
+
+	configure(
+		"{'uplinks': {'provider': {'device': 'fake:ens19', 'vlans': '1001-2000'},"
+		"  'underlay': {'device': 'fake:ens18', 'address': '192.168.31.104/24'}},"
+		"'tunnel': {'uplink': 'underlay', 'remotes': []},"
+		"'networks': {'provider': {'segments': [{'type': 'flat', 'uplink': 'provider'}]},"
+		"  'vlan1001': {'segments': [{'type': 'vlan', 'uplink': 'provider', 'id': 1001}]},"
+		"  'vxlan2': {'segments': [{'type': 'vxlan', 'id': 2}]}},"
+		"'subnets': {" SUBNET("provider", "172.16.1.0/24", "172.16.1.10") ", " SUBNET(
+			"vlan1001", "172.17.0.0/24", "172.17.0.10") ", " SUBNET("vxlan2",
+			"172.16.2.0/24",
+			"172.16.2.10") "},"
+				       "'ports': {" PORT("provider", "p", MAC_A,
+					       "172.16.1.136") ", " PORT("vlan1001", "v", MAC_B,
+					       "172.17.0.46") ", " PORT("vxlan2", "x", MAC_R,
+					       "172.16.2.19") "}}");
+	forget_sent("ens19");
+	forget_sent("ens18");
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		uint32_t server = inet_addr(clients[i].server);
+		struct frame frame, answer;
+
+		client = (struct dhcp_client){.type = DHCP_DISCOVER, .mac = mac_of(clients[i].mac)};
+		frame.len = (uint16_t)client_frame(&client, frame.bytes);
+		arrive(clients[i].device, &frame);
+		answer = sent(clients[i].device);
+		ck_assert_uint_eq(frame_ip(&answer)->source, server);
+		ck_assert_uint_eq(frame_ip(&answer)->destination, inet_addr(clients[i].address));
+		option_is(&answer, DHCP_OPTION_SERVER, &server, 4);
+		option_is(&answer, DHCP_OPTION_MTU, clients[i].mtu, 2);
+		for (size_t j = 0; j < ARRAY_SIZE(clients); j++)
+			expect_none(clients[j].device);
+		expect_none("ens19");
+		expect_none("ens18");
+	}
+}
+END_TEST
+
 void dhcp_tests(TCase *tcase)
 {
 	const TTest *const tests[] = {
@@ -225,6 +279,7 @@ void dhcp_tests(TCase *tcase)
 		keys_of_a_subnet,
 		another_subnet_of_the_network_is_on_link,
 		keys_of_a_port,
+		item_104_each_kind_of_network,
 	};
 
 	add_tests(tcase, tests, ARRAY_SIZE(tests));
