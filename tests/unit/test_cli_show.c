@@ -631,6 +631,11 @@ END_TEST
 
 // ---- help and completion ------------------------------------------------------------------------
 
+static const char *or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
 // Every command has help that begins with its name and shows each of its verbs.
 START_TEST(test_help)
 {
@@ -654,6 +659,31 @@ START_TEST(test_help)
 				verb == NULL ? "" : " ", verb == NULL ? "" : verb);
 			ck_assert_ptr_nonnull(strstr(env.out, line));
 		}
+		cli_env_free(&env);
+	}
+}
+END_TEST
+
+// The option may stand behind any verb, whatever that would want.
+START_TEST(test_help_behind_a_verb)
+{
+	static const char *const none[] = {NULL};
+	static const char *const options[] = {"-h", "--help"};
+	const struct command *command = &commands[_i];
+	char line[64];
+
+	for (size_t i = 0; i < command->n_verbs; i++) {
+		const struct verb *verb = &command->verbs[i];
+		struct cli_env env;
+
+		if (verb->flags & VERB_RAW)
+			continue;
+		snprintf(line, sizeof(line), "%s %s %s x %s", command->name, or_empty(verb->group),
+			or_empty(verb->name), options[i % 2]);
+		env = cli_env_run(line, false, none);
+		ck_assert_int_eq(env.status, CLI_OK);
+		ck_assert_uint_eq(json_array_size(env.sent), 0);
+		ck_assert_ptr_nonnull(strstr(env.out, "Usage:\n  weft "));
 		cli_env_free(&env);
 	}
 }
@@ -735,6 +765,7 @@ static Suite *suite(void)
 	tcase_add_test(t, test_batch_in_batch);
 	tcase_add_test(t, test_document_unreadable);
 	tcase_add_loop_test(t, test_help, 0, (int)n_commands);
+	tcase_add_loop_test(t, test_help_behind_a_verb, 0, (int)n_commands);
 	tcase_add_loop_test(t, test_complete, 0, ARRAY_SIZE(completions));
 	tcase_add_test(t, test_complete_alone);
 	suite_add_tcase(s, t);
