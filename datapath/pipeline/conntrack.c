@@ -251,7 +251,8 @@ static enum session_timeout simple_timeout(const struct inet *ip)
 static inline void continue_simple(
 	struct session *s, const struct inet *ip, bool replied, uint32_t now_s)
 {
-	if (!replied)
+	// A stream stays one: its age, on the other cache line, is no longer looked at.
+	if (!replied || session_state(s) == SESSION_STREAM)
 		return;
 	if (ip->protocol == IP_PROTOCOL_UDP && (int32_t)(now_s - s->created_s) > UDP_STREAM_AGE_S)
 		session_set_state(s, SESSION_STREAM, SESSION_TIMEOUT_UDP_STREAM);
@@ -620,51 +621,15 @@ enum drop_reason track_confirm_translated(const struct tracker *tracker,
 	return publish(tracker, packet, id, &tuple) ? INET_OK : DROP_CT_FULL;
 }
 
-// The ends of a packet from one endpoint of a key to the other.
-static inline struct nat_ends ends_of_key(const struct session_key *key, bool from_second)
-{
-	uint32_t first = (uint32_t)(key->address[0] >> 32), second = (uint32_t)key->address[0];
-	uint16_t first_port = (uint16_t)(key->meta >> 16), second_port = (uint16_t)key->meta;
-	struct nat_ends ends = {
-		.source = from_second ? second : first,
-		.destination = from_second ? first : second,
-		.source_port = from_second ? second_port : first_port,
-		.destination_port = from_second ? first_port : second_port,
-	};
-
-	if ((uint8_t)(key->meta >> 32) == IP_PROTOCOL_ICMP) {
-		ends.source_port = first_port; // the id
-		ends.destination_port = 0;
-	}
-	return ends;
-}
-
-bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
+void track_translate_error(const struct session *s, const struct track_packet *packet,
 	struct nat_ends *to, struct nat_ends *quoted)
 {
-	const struct session *s = session_get(tracker->sessions, packet->session);
-	uint8_t flags = session_flags(s); // none of id 0, which nobody has
+	struct nat_ends this = track_ends(s, packet->reply, false);
 
-	if (!(flags & SESSION_TRANSLATED))
-		return false;
-	struct session_key reply_key = session_reply_key(s);
-	bool is_reversed = flags & SESSION_REVERSED;
-	bool is_reply_reversed = flags & SESSION_REPLY_REVERSED;
-	const struct session_key *other = packet->reply ? &s->key : &reply_key;
-	bool from_second = packet->reply ? is_reversed : is_reply_reversed;
-
-	// What the other side sends, the other way round.
-	*to = ends_of_key(other, !from_second);
-	if (likely(packet->state != TRACK_RELATED))
-		return true;
-	struct nat_ends this = packet->reply ? ends_of_key(&reply_key, is_reply_reversed)
-					     : ends_of_key(&s->key, is_reversed);
-
+	*quoted = track_ends(s, !packet->reply, false);
 	// Who sent the error may be a third: its address changes as that of the flow does.
 	if (to->source == this.source)
 		to->source = load_32(packet->ip.source);
 	if (to->destination == this.destination)
 		to->destination = load_32(packet->ip.destination);
-	*quoted = ends_of_key(other, from_second);
-	return true;
 }

@@ -82,7 +82,55 @@ enum drop_reason track_confirm_translated(const struct tracker *tracker,
 	struct track_packet *packet, const struct track_translation *translation, uint16_t in,
 	uint16_t owner);
 
+// ---- translation ------------------------------------------------------------------------------
+
+// The ends of a packet from one endpoint of an IPv4 key to the other.
+static inline struct nat_ends track_ends_of_key(uint64_t meta, uint64_t ip4, bool from_second)
+{
+	uint64_t addresses = from_second ? ip4 : ip4 << 32 | ip4 >> 32; // the source below
+	uint32_t both = (uint32_t)meta;
+	uint32_t ports = from_second ? both : both << 16 | both >> 16;
+	struct nat_ends ends = {
+		.source = (uint32_t)addresses,
+		.destination = (uint32_t)(addresses >> 32),
+		.source_port = (uint16_t)ports,
+		.destination_port = (uint16_t)(ports >> 16),
+	};
+
+	if (unlikely((uint8_t)(meta >> 32) == IP_PROTOCOL_ICMP)) {
+		ends.source_port = (uint16_t)(both >> 16); // the id
+		ends.destination_port = 0;
+	}
+	return ends;
+}
+
+// The ends of a packet of the originator, or of the replier, on the side of the router where that
+// is; `reversed`: of one that flows the other way there.
+static inline struct nat_ends track_ends(const struct session *s, bool replier, bool reversed)
+{
+	uint8_t flags = session_flags(s);
+	bool from_second = flags & (replier ? SESSION_REPLY_REVERSED : SESSION_REVERSED);
+
+	return replier ? track_ends_of_key(
+				 s->key.reply_meta, s->key.reply_ip4, from_second != reversed)
+		       : track_ends_of_key(s->key.meta, s->key.ip4, from_second != reversed);
+}
+
+// Of an ICMP error, whose new addresses are in *to as those of a packet of its flow would be.
+void track_translate_error(const struct session *s, const struct track_packet *packet,
+	struct nat_ends *to, struct nat_ends *quoted);
+
 // Whether the packet belongs to a translated session, and the ends that it gets by that. Of an ICMP
 // error about one: the addresses that it gets, and in *quoted the ends of the packet in it.
-bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
-	struct nat_ends *to, struct nat_ends *quoted);
+static inline bool track_translate(const struct tracker *tracker, const struct track_packet *packet,
+	struct nat_ends *to, struct nat_ends *quoted)
+{
+	const struct session *s = session_get(tracker->sessions, packet->session);
+
+	if (!(session_flags(s) & SESSION_TRANSLATED)) // none of id 0, which nobody has
+		return false;
+	*to = track_ends(s, !packet->reply, true);
+	if (unlikely(packet->state == TRACK_RELATED))
+		track_translate_error(s, packet, to, quoted);
+	return true;
+}

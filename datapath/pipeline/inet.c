@@ -5,8 +5,7 @@
 #include "pipeline/inet.h"
 #include "pipeline/sum.h"
 
-#define MAX_EXTENSIONS 8  // of IPv6; a real packet has two or three
-#define BULK_MIN       96 // bytes from which on vectors pay
+#define MAX_EXTENSIONS 8 // of IPv6; a real packet has two or three
 
 // Extension headers of IPv6, by their number.
 enum {
@@ -135,45 +134,15 @@ bool inet_read_quote(struct inet *ip, const uint8_t *l3, uint16_t available, uin
 	return ip->fragment != INET_LATER;
 }
 
-static uint64_t pseudo_header(const struct inet *ip, uint16_t len)
+uint64_t inet_sum_bulk(const uint8_t *bytes, unsigned n_words)
 {
-	uint64_t sum = (uint64_t)rte_cpu_to_be_16(len) + rte_cpu_to_be_16(ip->protocol);
-
-	if (ip->protocol == IP_PROTOCOL_ICMP)
-		return 0; // has none
-	return sum + sum_words(ip->source, ip->family == 4 ? 2 : 8);
+	return sum_words(bytes, n_words); // the compiler makes vectors of it
 }
 
-static inline uint64_t sum_payload(const uint8_t *bytes, uint16_t len)
+bool inet_checksum_unfinished(const struct inet *ip, uint64_t pseudo)
 {
-	unsigned bulk = len < BULK_MIN ? 0 : len & ~7u;
-	uint64_t sum = sum_words(bytes, bulk / 4); // the compiler makes vectors of it
-	const uint8_t *end = bytes + (len & ~7u);
+	bool is_tcp = ip->protocol == IP_PROTOCOL_TCP;
 
-	for (bytes += bulk; bytes < end; bytes += 8)
-		sum = sum_add(sum, load_64(bytes));
-	if (len & 4) {
-		sum = sum_add(sum, load_32(bytes));
-		bytes += 4;
-	}
-	if (len & 2) {
-		sum = sum_add(sum, load_16(bytes));
-		bytes += 2;
-	}
-	if (len & 1)
-		sum = sum_add(sum, rte_cpu_to_be_16((uint16_t)(*bytes << 8)));
-	return sum;
-}
-
-bool inet_checksum_right(const struct inet *ip, uint16_t len)
-{
-	unsigned offset = ip->protocol == IP_PROTOCOL_TCP ? 16 : 6; // of the field, TCP and UDP
-	bool finished_late = ip->protocol == IP_PROTOCOL_TCP || ip->protocol == IP_PROTOCOL_UDP;
-	uint64_t pseudo = pseudo_header(ip, len);
-
-	if (ip->protocol == IP_PROTOCOL_UDP && load_16(ip->l4 + offset) == 0)
-		return true;
-	if (likely(sum_is_right(sum_add(sum_payload(ip->l4, len), pseudo))))
-		return true;
-	return finished_late && load_16(ip->l4 + offset) == sum_fold(pseudo);
+	return (is_tcp || ip->protocol == IP_PROTOCOL_UDP) &&
+	       load_16(ip->l4 + (is_tcp ? 16 : 6)) == sum_fold(pseudo);
 }

@@ -140,7 +140,54 @@ void inet_set_l4(struct inet *ip, uint8_t protocol, const uint8_t *l4, uint16_t 
 // Whether a number of an IPv6 "next header" is an extension header.
 bool inet_is_extension(uint8_t next);
 
+// ---- the checksum of L4 -----------------------------------------------------------------------
+
+#define INET_BULK_MIN 96 // bytes from which on vectors pay
+
+uint64_t inet_sum_bulk(const uint8_t *bytes, unsigned n_words);
+// Whether a kernel left the checksum to hardware: it is then the sum of the pseudo header.
+bool inet_checksum_unfinished(const struct inet *ip, uint64_t pseudo);
+
+static inline uint64_t inet_sum_pseudo(const struct inet *ip, uint16_t len)
+{
+	uint64_t sum = (uint64_t)rte_cpu_to_be_16(len) + rte_cpu_to_be_16(ip->protocol);
+
+	if (likely(ip->family == 4))
+		return sum_add(sum, load_64(ip->source)); // behind it is the destination
+	return sum + sum_words(ip->source, 8);
+}
+
+// Sum over what an IP header carries, at least 8 bytes.
+static inline uint64_t inet_sum_l4(const uint8_t *bytes, uint16_t len)
+{
+	const uint8_t *end = bytes + (len & ~7u);
+	unsigned rest = len & 7;
+	uint64_t sum = 0;
+
+	if (unlikely(len >= INET_BULK_MIN)) {
+		sum = inet_sum_bulk(bytes, (len & ~7u) / 4);
+		bytes = end;
+	}
+	for (; bytes < end; bytes += 8)
+		sum = sum_add(sum, load_64(bytes));
+	if (rest != 0) {
+		// The last 8 bytes, without those that were added.
+		uint64_t last = rte_le_to_cpu_64(load_64(end + rest - 8)) >> (8 - rest) * 8;
+
+		sum = sum_add(sum, rte_cpu_to_le_64(last));
+	}
+	return sum;
+}
+
 // Whether the checksum of a whole TCP, UDP, ICMP or ICMPv6 packet is right, or was left to hardware
-// by a kernel (it is then the sum of the pseudo header). UDP may have none. The L4 header is there
-// in full; `len`: what the checksum covers, at most ip->l4_len.
-bool inet_checksum_right(const struct inet *ip, uint16_t len);
+// by a kernel. UDP may have none. The L4 header is there in full; `len`: what the checksum covers,
+// at least 8, at most ip->l4_len.
+static inline bool inet_checksum_right(const struct inet *ip, uint16_t len)
+{
+	if (ip->protocol == IP_PROTOCOL_UDP && load_16(ip->l4 + 6) == 0)
+		return true;
+	uint64_t pseudo = ip->protocol == IP_PROTOCOL_ICMP ? 0 : inet_sum_pseudo(ip, len);
+
+	return likely(sum_is_right(sum_add(inet_sum_l4(ip->l4, len), pseudo))) ||
+	       inet_checksum_unfinished(ip, pseudo);
+}

@@ -52,28 +52,6 @@ static bool is_icmp_query(const struct inet *ip)
 	return type == ICMP_ECHO_REPLY || type == ICMP_ECHO_REQUEST || (type >= 13 && type <= 18);
 }
 
-// The L4 checksum covers ports and addresses, as far as the packet goes.
-static uint64_t patch_l4(uint8_t *l4, const struct inet *ip, uint64_t difference)
-{
-	switch (ip->protocol) {
-	case IP_PROTOCOL_TCP:
-		return ip->l4_len >= 18 ? patch(l4 + 16, difference) : 0;
-	case IP_PROTOCOL_UDP:
-		return ip->l4_len >= 8 ? patch_udp(l4 + 6, difference) : 0;
-	case IP_PROTOCOL_DCCP:
-		return ip->l4_len >= 8 ? patch(l4 + 6, difference) : 0;
-	case IP_PROTOCOL_UDPLITE: // 0 would mean that there is none, which it must have
-		return ip->l4_len >= 8 ? patch_udp(l4 + 6, difference) : 0;
-	default:
-		return 0;
-	}
-}
-
-static bool has_translated_ports(const struct inet *ip)
-{
-	return inet_has_ports(ip->protocol) && ip->protocol != IP_PROTOCOL_SCTP && ip->l4_len >= 4;
-}
-
 // Both, as they lie in the header.
 static uint32_t ports_of(const struct nat_ends *ends)
 {
@@ -84,23 +62,45 @@ static uint32_t ports_of(const struct nat_ends *ends)
 	return ports;
 }
 
-// Returns by how much what covers the L4 header changes; `difference` is that of the addresses.
+static uint64_t rewrite_icmp(uint8_t *icmp, const struct inet *ip, const struct nat_ends *to)
+{
+	if (ip->l4_len < ICMP_LEN || !is_icmp_query(ip))
+		return 0;
+	uint64_t id = set_16(icmp + ICMP_ID, to->source_port);
+
+	return id + patch(icmp + ICMP_CHECKSUM, id);
+}
+
+static uint64_t rewrite_ports(uint8_t *l4, const struct inet *ip, const struct nat_ends *to)
+{
+	return ip->l4_len >= 4 ? set_32(l4, ports_of(to)) : 0;
+}
+
+// Returns by how much what covers the L4 header changes; `difference` is that of the addresses. The
+// checksum covers them and the ports, as far as the packet goes.
 static uint64_t rewrite_l4(
 	uint8_t *l4, const struct inet *ip, const struct nat_ends *to, uint64_t difference)
 {
-	uint64_t ports = 0;
+	uint64_t ports;
 
 	if (ip->fragment == INET_LATER)
 		return 0;
-	if (ip->protocol == IP_PROTOCOL_ICMP) {
-		if (ip->l4_len < ICMP_LEN || !is_icmp_query(ip))
-			return 0;
-		ports = set_16(l4 + ICMP_ID, to->source_port);
-		return ports + patch(l4 + ICMP_CHECKSUM, ports);
+	switch (ip->protocol) {
+	case IP_PROTOCOL_ICMP:
+		return rewrite_icmp(l4, ip, to);
+	case IP_PROTOCOL_TCP:
+		ports = rewrite_ports(l4, ip, to);
+		return ports + (ip->l4_len >= 18 ? patch(l4 + 16, difference + ports) : 0);
+	case IP_PROTOCOL_UDP:
+	case IP_PROTOCOL_UDPLITE: // 0 would mean that there is none, which it must have
+		ports = rewrite_ports(l4, ip, to);
+		return ports + (ip->l4_len >= 8 ? patch_udp(l4 + 6, difference + ports) : 0);
+	case IP_PROTOCOL_DCCP:
+		ports = rewrite_ports(l4, ip, to);
+		return ports + (ip->l4_len >= 8 ? patch(l4 + 6, difference + ports) : 0);
+	default:
+		return 0;
 	}
-	if (has_translated_ports(ip))
-		ports = set_32(l4, ports_of(to));
-	return ports + patch_l4(l4, ip, difference + ports);
 }
 
 static uint64_t rewrite_addresses(uint8_t *l3, const struct nat_ends *to)

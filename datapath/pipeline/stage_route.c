@@ -70,19 +70,24 @@ static bool leads_back(const struct router *router, const struct route_target *t
 	return false;
 }
 
-static bool is_uncommon_martian(rte_be32_t source)
+// Of addresses of which one is not common.
+static enum drop_reason check_uncommon(rte_be32_t source, rte_be32_t destination)
 {
-	return is_in(source, 0, 8) || is_in(source, 0x7f000000, 8) ||
-	       is_in(source, 0xe0000000, 4) || source == UINT32_MAX;
+	if (is_in(source, 0, 8) || is_in(source, 0x7f000000, 8) || is_in(source, 0xe0000000, 4) ||
+		source == UINT32_MAX)
+		return DROP_RTR_MARTIAN;
+	if (is_common(destination))
+		return INET_OK;
+	if (is_in(destination, 0xe0000000, 4) || destination == UINT32_MAX)
+		return DROP_RTR_MCAST;
+	return DROP_RTR_MARTIAN; // 0/8, 127/8, 240/4
 }
 
-// Whether no packet can have this source.
+// Whether no packet that comes in `by` an interface can have this source, as the routes say.
 static inline bool is_martian_source(const struct router *router, rte_be32_t source, uint16_t by)
 {
 	const struct route_target *target = route_find(&router->routes, source);
 
-	if (unlikely(!is_common(source)) && is_uncommon_martian(source))
-		return true;
 	if (target->kind == ROUTE_TO_SELF || target->kind == ROUTE_TO_BROADCAST)
 		return true;
 	if (unlikely(router_map_find(&router->fixed, source) != 0))
@@ -90,15 +95,8 @@ static inline bool is_martian_source(const struct router *router, rte_be32_t sou
 	return unlikely(router->flags & ROUTER_STRICT_SOURCE) && !leads_back(router, target, by);
 }
 
-static enum drop_reason check_uncommon(rte_be32_t destination)
-{
-	if (is_in(destination, 0xe0000000, 4) || destination == UINT32_MAX)
-		return DROP_RTR_MCAST;
-	return DROP_RTR_MARTIAN; // 0/8, 127/8, 240/4
-}
-
-static inline enum drop_reason check(
-	const struct packet *p, const struct router *router, uint16_t *header_len)
+// All that is known without the routes.
+static inline enum drop_reason check(const struct packet *p, uint16_t *header_len)
 {
 	const uint8_t *l3 = p->frame + ETHERNET_LEN;
 	const struct ipv4_wire *ip = (const struct ipv4_wire *)l3;
@@ -111,23 +109,48 @@ static inline enum drop_reason check(
 		return reason;
 	if (unlikely(*header_len != IP4_LEN) && is_source_routed(l3, *header_len))
 		return DROP_RTR_SOURCE_ROUTE;
-	if (unlikely(is_martian_source(router, ip->source, p->out)))
-		return DROP_RTR_MARTIAN;
-	return likely(is_common(ip->destination)) ? INET_OK : check_uncommon(ip->destination);
+	if (likely(is_common(ip->source) && is_common(ip->destination)))
+		return INET_OK;
+	return check_uncommon(ip->source, ip->destination);
+}
+
+// The same of a packet that may have a session: one that has needs no look at the routes until they
+// change, but for an error, which a third may send.
+static inline bool is_tracked_martian(const struct worker_ctx *ctx, const struct routing *r)
+{
+	const struct track_packet *track = r->track;
+	rte_be32_t source = load_32(track->ip.source);
+	uint32_t version = ctx->snapshot->version;
+
+	if (unlikely(track->session == 0 || track->state == TRACK_RELATED ||
+		     r->router->flags & ROUTER_STRICT_SOURCE))
+		return is_martian_source(r->router, source, r->by);
+	struct session *s = session_get(ctx->tables->sessions, track->session);
+
+	if (likely(session_source_version(s, track->reply) == version))
+		return false;
+	if (is_martian_source(r->router, source, r->by))
+		return true;
+	session_set_source_version(s, track->reply, version);
+	return false;
 }
 
 // ---- R4 ----------------------------------------------------------------------------------------
 
 // Only what comes in or goes out by the gateway can be translated or be an answer to what was; an
-// address of the router itself may stand for a translated one.
-static inline bool may_be_translated(const struct routing *r)
+// address of the router itself may stand for a translated one. Finds the route where it is told by
+// that; what comes in by the gateway most often has another when it is translated.
+static inline bool may_be_translated(struct routing *r)
 {
 	const struct router *router = r->router;
 
+	r->target = NULL;
+	if (r->by == router->gateway)
+		return true;
+	r->target = route_find(&router->routes, r->destination);
 	if (router->gateway == 0)
 		return false;
-	return r->by == router->gateway || r->target->kind == ROUTE_TO_SELF ||
-	       leads_back(router, r->target, router->gateway) ||
+	return r->target->kind == ROUTE_TO_SELF || leads_back(router, r->target, router->gateway) ||
 	       router_map_find(&router->fixed, r->destination) != 0;
 }
 
@@ -176,7 +199,7 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 
 		r->by = p->out;
 		r->router = &snapshot->routers[snapshot->attachments[r->by].router];
-		enum drop_reason reason = check(p, r->router, &header_len);
+		enum drop_reason reason = check(p, &header_len);
 
 		if (unlikely(reason != INET_OK)) {
 			drop(ctx, p, reason);
@@ -184,13 +207,17 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 		}
 		r->l3_len = rte_be_to_cpu_16(ip->total_len);
 		r->destination = ip->destination;
-		r->target = route_find(&r->router->routes, r->destination);
-		r->track = NULL;
 		r->is_translated = false;
-		if (may_be_translated(r))
+		if (may_be_translated(r)) {
 			track(ctx, p, r, header_len, &ctx->tracked[n++]);
-		else if (likely(r->target->kind == ROUTE_TO_HOPS))
-			find_next_hop(ctx, p, r);
+		} else if (likely(!is_martian_source(r->router, ip->source, r->by))) {
+			r->track = NULL;
+			if (likely(r->target->kind == ROUTE_TO_HOPS))
+				find_next_hop(ctx, p, r);
+		} else {
+			drop(ctx, p, DROP_RTR_MARTIAN);
+			continue;
+		}
 		to = burst_keep(to, p);
 		r++;
 	}
@@ -251,8 +278,6 @@ static struct decision to_link_local(const struct packet *p, const struct routin
 static inline struct decision to_next_hop(
 	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
-	if (r->track != NULL)
-		find_next_hop(ctx, p, r);
 	const struct attachment *out = &ctx->snapshot->attachments[r->out];
 	uint16_t mtu = out->max_len - ETHERNET_LEN;
 	uint32_t *used_s;
@@ -318,17 +343,16 @@ static void give_up(struct worker_ctx *ctx, struct packet *p, const struct routi
 static inline void enter(
 	struct worker_ctx *ctx, struct packet *p, const struct routing *r, uint64_t mac)
 {
-	const struct attachment *out = &ctx->snapshot->attachments[r->out];
+	uint16_t id = r->out;
+	const struct attachment *out = &ctx->snapshot->attachments[id];
 	uint64_t domain_key = fdb_key(ctx->snapshot->networks[out->network].domain, 0);
 
-	counter_add(&attachment_counters(ctx, p->care)->handed_out, 1);
-	counter_add(&attachment_counters(ctx, r->out)->handed_in, 1);
 	packet_set_macs(p, mac, out->mac);
 	// The padding of another link.
 	p->len = ETHERNET_LEN + r->l3_len;
 	p->mbuf->data_len = p->len;
 	p->mbuf->pkt_len = p->len;
-	p->in = p->care = p->location = r->out;
+	p->in = p->care = p->location = id;
 	p->network = out->network;
 	if (r->track != NULL)
 		note_tracked(p, r->track);
@@ -358,8 +382,10 @@ static inline void translate(struct worker_ctx *ctx, const struct tracker *track
 		fixed = router_map_find(&r->router->fixed, destination);
 		r->destination = fixed != 0 ? fixed : destination;
 	}
-	if (r->destination != destination)
+	if (r->destination != destination || r->target == NULL)
 		r->target = route_find(&r->router->routes, r->destination);
+	if (likely(r->target->kind == ROUTE_TO_HOPS))
+		find_next_hop(ctx, p, r);
 }
 
 // R10. INET_OK or icmp_err_bad.
@@ -375,13 +401,15 @@ static inline enum drop_reason rewrite(const struct routing *r, uint8_t *l3)
 
 // False: the packet has ended.
 static inline bool route(
-	struct worker_ctx *ctx, const struct tracker *tracker, struct packet *p, struct routing *r)
+	struct worker_ctx *ctx, struct packet *p, struct routing *r, struct handover *handover)
 {
 	uint8_t *l3 = p->frame + ETHERNET_LEN;
 	enum drop_reason reason = INET_OK;
 
-	if (r->track != NULL)
-		translate(ctx, tracker, p, r);
+	if (r->track != NULL && unlikely(is_tracked_martian(ctx, r))) {
+		drop(ctx, p, DROP_RTR_MARTIAN);
+		return false;
+	}
 	struct decision decision = decide(ctx, p, r);
 
 	if (unlikely(decision.fate != ROUTED)) {
@@ -397,6 +425,7 @@ static inline bool route(
 		return false;
 	}
 	nat_decrement_ttl((struct ipv4_wire *)l3);
+	handover_add(ctx, handover, p->care, r->out);
 	enter(ctx, p, r, decision.mac);
 	return true;
 }
@@ -419,25 +448,40 @@ static void send_on(struct worker_ctx *ctx, struct burst *routed, bool all_fit)
 	pipeline_forward(ctx, burst);
 }
 
-void stage_route(struct worker_ctx *ctx, struct burst *burst)
+// Finds the sessions of the first `n` of ctx->tracked, and the way of their packets.
+static void find_sessions(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 {
 	const struct tracker tracker = {
 		.sessions = ctx->tables->sessions, .worker = ctx->index, .now_s = ctx->now_s};
+	struct routing *r = ctx->routing;
+
+	track_lookup(&tracker, ctx->tracked, n);
+	BURST_FOREACH (p, burst) {
+		if (r->track != NULL)
+			translate(ctx, &tracker, p, r);
+		r++;
+	}
+}
+
+void stage_route(struct worker_ctx *ctx, struct burst *burst)
+{
 	struct packet *to = burst->packets;
 	struct routing *r = ctx->routing;
 	uint16_t n = read_burst(ctx, burst);
+	struct handover handover = {0};
 	bool all_fit = true;
 
 	if (n != 0)
-		track_lookup(&tracker, ctx->tracked, n);
+		find_sessions(ctx, burst, n);
 	BURST_FOREACH (p, burst) {
-		if (likely(route(ctx, &tracker, p, r))) {
+		if (likely(route(ctx, p, r, &handover))) {
 			all_fit &= r->fits;
 			to = burst_keep(to, p);
 		}
 		r++;
 	}
 	burst_end(burst, to);
+	handover_end(ctx, &handover);
 	if (burst->n != 0)
 		send_on(ctx, burst, all_fit);
 }

@@ -155,11 +155,20 @@ struct session {
 	uint8_t state;		// enum session_state
 	uint8_t timeout;	// enum session_timeout that runs from seen_s on
 	uint8_t flags;		// SESSION_*
-	// The filters' stamp; conntrack sets it to 0 and leaves it alone.
-	uint32_t epoch;	      // of the filters when the rows below were found; 0: never
-	uint32_t egress_row;  // counter row that accepted the flow on its way out of the originator
-	uint32_t ingress_row; // and on its way into the port `ingress`
-	uint16_t ingress;     // attachment that ingress_row was found for
+	// What is known of the flow until it may have changed; conntrack sets it to 0 and leaves it
+	// alone.
+	union {
+		struct {		     // zone of a network: the filters' stamp
+			uint32_t epoch;	     // of the filters when the rows were found; 0: never
+			uint32_t egress_row; // counter row that accepted the flow on its way out
+					     // of the originator
+			uint32_t ingress_row; // and on its way into the port `ingress`
+		};
+		// Zone of a router: the version of the snapshot by which the source of the
+		// originator's packets, and of the replies, was found right; 0: never.
+		uint32_t source_version[2];
+	};
+	uint16_t ingress; // attachment that ingress_row was found for
 
 	uint16_t in; // attachment that the originator's packets come in by
 	// second line
@@ -475,6 +484,16 @@ static inline uint8_t session_flags(const struct session *s)
 	return __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t session_source_version(const struct session *s, bool reply)
+{
+	return __atomic_load_n(&s->source_version[reply], __ATOMIC_RELAXED);
+}
+
+static inline void session_set_source_version(struct session *s, bool reply, uint32_t version)
+{
+	__atomic_store_n(&s->source_version[reply], version, __ATOMIC_RELAXED);
+}
+
 // For what only TCP packets of the session change.
 static inline void session_lock(const struct session_table *table, struct session *s)
 {
@@ -493,6 +512,11 @@ static inline void session_set_flags(struct session *s, uint8_t flags)
 {
 	if ((session_flags(s) & flags) != flags)
 		__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
+}
+
+static inline enum session_state session_state(const struct session *s)
+{
+	return __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 }
 
 static inline void session_set_state(

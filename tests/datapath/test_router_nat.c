@@ -421,6 +421,45 @@ START_TEST(item_119_a_floating_address_moves)
 }
 END_TEST
 
+START_TEST(item_116_a_source_of_a_session_becomes_the_routers_own)
+{
+	const struct crossing passage = {"ens20", {MAC_X, MAC_GW, "198.51.100.1", FIP}, 3000, 22,
+		"a", {MAC_R1, MAC_A, "198.51.100.1", IP_A}, 0, 0};
+	struct frame frame = frame_udp(&passage.hosts, 3000, 22, 20);
+
+	plain_router();
+	crosses(&passage);
+	crosses(&passage); // its source is not looked up any more
+	call("network.add", "{'name': 'new', 'segments': [{'type': 'vxlan', 'id': 3}]}");
+	call("subnet.add", "{'name': 'new', 'network': 'new', 'cidr': '198.51.100.0/24'}");
+	call("router.set",
+		"{'name': 'vxlan1and2', 'interfaces': [{'subnet': 'vxlan1', 'mac': '" MAC_R1 "'},"
+		"  {'subnet': 'vxlan2', 'mac': '" MAC_R2 "'},"
+		"  {'subnet': 'vlan1001', 'mac': '" MAC_R3 "'}, 'new']}");
+	ck_assert_uint_eq(session_counts(sw.tables->sessions).live, 1);
+	forget_sent("a");
+	arrive("ens20", &frame);
+	arrive("ens20", &frame);
+	expect_none("a");
+	drops_are("inside.flat", DROP_RTR_MARTIAN, 2);
+}
+END_TEST
+
+START_TEST(a_source_of_a_session_must_lie_behind_its_interface_if_asked)
+{
+	struct frame frame = frame_udp(&(struct hosts){MAC_A, MAC_R1, IP_C, FAR}, 1000, 2000, 20);
+
+	router_node(
+		&(struct router_config_text){.router = ", 'strict-source': true", .gateway = ""});
+	crosses(&c_to_far);
+	crosses(&far_to_c);
+	crosses(&c_to_far);
+	arrive("a", &frame);
+	expect_none("ens20");
+	drops_are("port a", DROP_RTR_MARTIAN, 1);
+}
+END_TEST
+
 static const struct crossing a_by_gateway = {
 	"a", {MAC_A, MAC_R1, IP_A, FAR}, 1000, 2000, "ens20", {MAC_GW, MAC_X, IP_GW, FAR}, 0, 0};
 static const struct crossing a_untranslated = {
@@ -657,6 +696,8 @@ void router_nat_tests(TCase *tcase)
 		item_115_without_the_first,
 		item_115_overlapping,
 		item_119_a_floating_address_moves,
+		item_116_a_source_of_a_session_becomes_the_routers_own,
+		a_source_of_a_session_must_lie_behind_its_interface_if_asked,
 		flows_go_on_by_a_new_floating_address,
 		flows_without_snat_go_on_by_a_new_floating_address,
 		connections_keep_their_address,
