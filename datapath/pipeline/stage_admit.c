@@ -17,7 +17,9 @@
 struct entry {
 	const struct attachment *attachment;
 	const struct network *network;
-	unsigned id; // of the attachment; wider than in a packet, as in output
+	unsigned id;  // of the attachment; wider than in a packet, as in a handover
+	uint64_t key; // FDB key of no MAC
+	bool is_up;   // attachment and network are
 	uint64_t packets;
 	uint64_t bytes;
 };
@@ -37,6 +39,8 @@ static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint1
 	entry->attachment = attachment;
 	entry->network = &ctx->snapshot->networks[attachment->network];
 	entry->id = id;
+	entry->key = fdb_key(entry->network->domain, 0);
+	entry->is_up = attachment->flags & ATTACHMENT_UP && entry->network->flags & NETWORK_UP;
 	entry->packets = 0;
 	entry->bytes = 0;
 }
@@ -124,11 +128,10 @@ static bool is_common_ethertype(const struct packet *p)
 static inline enum drop_reason check(const struct entry *entry, struct packet *p)
 {
 	const struct attachment *attachment = entry->attachment;
-	uint16_t network_flags = entry->network->flags;
 	bool tag_forbidden = p->flags & PACKET_TAG_BELOW;
 	uint16_t max_len = attachment->max_len;
 
-	if (unlikely(!(attachment->flags & ATTACHMENT_UP) || !(network_flags & NETWORK_UP)))
+	if (unlikely(!entry->is_up))
 		return DROP_PORT_DOWN;
 	if (unlikely(tag_forbidden) && passes_tags(entry)) {
 		tag_forbidden = false;
@@ -142,7 +145,8 @@ static inline enum drop_reason check(const struct entry *entry, struct packet *p
 		return DROP_LINK_LOCAL;
 	if (unlikely(tag_forbidden))
 		return tag_reason(attachment);
-	if (unlikely(network_flags & NETWORK_DROP_OTHER_ETHERTYPES) && !is_common_ethertype(p))
+	if (unlikely(entry->network->flags & NETWORK_DROP_OTHER_ETHERTYPES) &&
+		!is_common_ethertype(p))
 		return DROP_ETHERTYPE;
 	if (unlikely(p->outer_ecn & ECN_ECT1) && // ECT(1) or CE: the others change nothing
 		!ecn_decapsulate(p))
@@ -170,16 +174,14 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry 
 		drop(ctx, p, reason);
 		return false;
 	}
-	uint64_t key = fdb_key(entry->network->domain, 0);
-
 	p->network = entry->attachment->network;
 	p->track = 0;	 // outer_ecn no more
 	p->fragment = 0; // vid no more
 	if (!(p->flags & PACKET_FROM_TUNNEL))
 		p->location = p->in;
-	p->source |= key;
+	p->source |= entry->key;
 	p->source_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->source);
-	p->destination |= key;
+	p->destination |= entry->key;
 	p->destination_hash = fdb_hash_prefetch(ctx->fdb, ctx->fdb_table, p->destination);
 	return true;
 }

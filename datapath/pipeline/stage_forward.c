@@ -61,17 +61,16 @@ static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p, uint
 	return GONE;
 }
 
-static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
+static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, struct packet *p)
 {
-	uint32_t *seen_s;
 	uint16_t out;
 
 	if (p->destination & MAC_GROUP_BIT) {
 		set_flood(ctx, p);
 		return STAYS;
 	}
-	uint16_t location = fdb_location(
-		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
+	uint16_t location = fdb_location(fdb_lookup_memo(
+		ctx->fdb, ctx->fdb_table, memo, p->destination, p->destination_hash));
 
 	if (location & LOCATION_REMOTE) {
 		// From one VTEP to another is back to where it came from, too: the tunnel.
@@ -98,11 +97,12 @@ static inline enum fate forward(struct worker_ctx *ctx, struct packet *p)
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 {
 	struct packet *to = burst->packets;
+	struct fdb_memo memo = {0};
 
 	ctx->n_flood = 0;
 	ctx->routed[ctx->n_routers].n = 0;
 	BURST_FOREACH (p, burst) {
-		if (forward(ctx, p) == STAYS)
+		if (forward(ctx, &memo, p) == STAYS)
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);

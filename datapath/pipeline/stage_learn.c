@@ -64,13 +64,23 @@ static bool learn_other(struct worker_ctx *ctx, const struct packet *p, uint32_t
 	return true; // as a Linux bridge: forwarded, never learned
 }
 
-static inline bool learn(struct worker_ctx *ctx, const struct packet *p)
+// The last source that was where the FDB says; packets in a row often have the same.
+struct known {
+	uint64_t source;
+	uint16_t location;
+};
+
+static inline bool learn(struct worker_ctx *ctx, struct known *known, const struct packet *p)
 {
 	uint32_t *seen_s;
+
+	if (p->source == known->source && p->location == known->location)
+		return true;
 	uint32_t value = fdb_lookup(ctx->fdb, ctx->fdb_table, p->source, p->source_hash, &seen_s);
 
 	if (likely(value != 0 && fdb_location(value) == p->location)) {
 		fdb_refresh(seen_s, ctx->now_s);
+		*known = (struct known){p->source, p->location};
 		return true;
 	}
 	return learn_other(ctx, p, value);
@@ -79,9 +89,10 @@ static inline bool learn(struct worker_ctx *ctx, const struct packet *p)
 void stage_learn(struct worker_ctx *ctx, struct burst *burst)
 {
 	struct packet *to = burst->packets;
+	struct known known = {0};
 
 	BURST_FOREACH (p, burst) {
-		if (likely(learn(ctx, p)))
+		if (likely(learn(ctx, &known, p)))
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);
