@@ -83,7 +83,7 @@ static enum drop_reason check_uncommon(rte_be32_t source, rte_be32_t destination
 	return DROP_RTR_MARTIAN; // 0/8, 127/8, 240/4
 }
 
-// Whether no packet that comes in `by` an interface can have this source, as the routes say.
+// Whether the routes tell that no packet coming in `by` an interface can have this source.
 static inline bool is_martian_source(const struct router *router, rte_be32_t source, uint16_t by)
 {
 	const struct route_target *target = route_find(&router->routes, source);
@@ -93,6 +93,27 @@ static inline bool is_martian_source(const struct router *router, rte_be32_t sou
 	if (unlikely(router_map_find(&router->fixed, source) != 0))
 		return true;
 	return unlikely(router->flags & ROUTER_STRICT_SOURCE) && !leads_back(router, target, by);
+}
+
+// The same of a packet that may have a session. What has one is asked again when something has
+// changed; an ICMP error, which a third may send, always.
+static inline bool is_tracked_martian(const struct worker_ctx *ctx, const struct routing *r)
+{
+	const struct track_packet *track = r->track;
+	rte_be32_t source = load_32(track->ip.source);
+	uint32_t version = ctx->snapshot->version;
+
+	if (unlikely(track->session == 0 || track->state == TRACK_RELATED ||
+		     r->router->flags & ROUTER_STRICT_SOURCE))
+		return is_martian_source(r->router, source, r->by);
+	struct session *s = session_get(ctx->tables->sessions, track->session);
+
+	if (likely(session_source_version(s, track->reply) == version))
+		return false;
+	if (is_martian_source(r->router, source, r->by))
+		return true;
+	session_set_source_version(s, track->reply, version);
+	return false;
 }
 
 // All that is known without the routes.
@@ -112,27 +133,6 @@ static inline enum drop_reason check(const struct packet *p, uint16_t *header_le
 	if (likely(is_common(ip->source) && is_common(ip->destination)))
 		return INET_OK;
 	return check_uncommon(ip->source, ip->destination);
-}
-
-// The same of a packet that may have a session: one that has needs no look at the routes until they
-// change, but for an error, which a third may send.
-static inline bool is_tracked_martian(const struct worker_ctx *ctx, const struct routing *r)
-{
-	const struct track_packet *track = r->track;
-	rte_be32_t source = load_32(track->ip.source);
-	uint32_t version = ctx->snapshot->version;
-
-	if (unlikely(track->session == 0 || track->state == TRACK_RELATED ||
-		     r->router->flags & ROUTER_STRICT_SOURCE))
-		return is_martian_source(r->router, source, r->by);
-	struct session *s = session_get(ctx->tables->sessions, track->session);
-
-	if (likely(session_source_version(s, track->reply) == version))
-		return false;
-	if (is_martian_source(r->router, source, r->by))
-		return true;
-	session_set_source_version(s, track->reply, version);
-	return false;
 }
 
 // ---- R4 ----------------------------------------------------------------------------------------

@@ -147,11 +147,13 @@ static inline void drop_unclassified(
 // believed. NONE: the sum in the frame is not finished, but the packet was verified.
 static inline bool l4_checksum_verified(const struct worker_ctx *ctx, const struct packet *p)
 {
+	if (p->flags & PACKET_L4_GOOD)
+		return true;
+	if (!ctx->trusts_l4_checksum)
+		return false;
 	uint64_t verdict = p->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 
-	return p->flags & PACKET_L4_GOOD ||
-	       (ctx->trusts_l4_checksum && (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
-						   verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE));
+	return verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
 // Tells tracking what is known of a packet before: `tracked->ip` is filled in beside it.
