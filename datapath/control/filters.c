@@ -312,8 +312,7 @@ static void compile_filter(struct compiler *c, size_t i, struct filter *filter)
 		.row = rows_taken(c->control->rows, port->name),
 		.attachment = ids_take(c->control->attachments, name_of_port(name, port)),
 		.drop_arp_probes = model_network(c->model, port->network)->drop_arp_probes,
-		.has_fixed4 = port->addresses.n != 0,
-		.has_fixed6 = port->addresses.n != 0,
+		.has_fixed = port->addresses.n != 0,
 		.policy = c->policies[i],
 	};
 	compile_sources(c, filter, &sources);

@@ -72,7 +72,7 @@ static struct verdict check_source(
 		if (pair->mac == mac && is_address_of(pair, ip->family, &source))
 			return (struct verdict){filter->row + N_FILTER_ROWS + i, GO_ON};
 	}
-	if (mac == filter->mac && !(is_ip4 ? filter->has_fixed4 : filter->has_fixed6))
+	if (mac == filter->mac && !filter->has_fixed)
 		return verdict_of(filter, is_ip4 ? ROW_OUT_MAC : ROW_OUT6_MAC, GO_ON);
 	return is_ip4 ? verdict_of(filter, ROW_OUT_SPOOF, DROP_SPOOF_IP)
 		      : verdict_of(filter, ROW_OUT6_SPOOF, DROP_SPOOF_IP6);

@@ -165,9 +165,8 @@ struct filter {
 	uint32_t chain_rows[N_FILTER_CHAINS]; // id of the row of rule 0 of each classifier
 	uint16_t attachment;		      // the port
 	uint8_t n_pairs;
-	bool drop_arp_probes; // P4.4
-	bool has_fixed4;      // without fixed addresses of a family, its MAC alone decides (E2)
-	bool has_fixed6;
+	bool drop_arp_probes;		 // P4.4
+	bool has_fixed;			 // of any family; else its MAC alone decides, for both (E2)
 	bool any_arp;			 // a pair with prefix length 0: any sender IP in ARP passes
 	const struct filter_pair *pairs; // then their rows are row + N_FILTER_ROWS + i
 	const struct policy *policy;

@@ -317,6 +317,23 @@ START_TEST(a_port_without_addresses_has_its_mac)
 }
 END_TEST
 
+// An address of one family is enough: the MAC does not decide for the other one either.
+START_TEST(a_port_with_addresses_of_one_family)
+{
+	struct frame any = udp(&(struct hosts){MAC_A, MAC_X, NOBODY_IP, IP_X}, 1000, 2000);
+	struct frame any6 = frame_udp6(&(struct hosts){MAC_A, MAC_X, "fd00::77", IP6_X}, 1, 2, 100);
+
+	filter_node(
+		&(struct filter_config){.a = "'addresses': ['" IP_A "'], " GROUPS("'default'")});
+	dies("a", &any, "port a", DROP_SPOOF_IP);
+	dies("a", &any6, "port a", DROP_SPOOF_IP6);
+	filter_node(
+		&(struct filter_config){.a = "'addresses': ['" IP6_A "'], " GROUPS("'default'")});
+	dies("a", &any, "port a", DROP_SPOOF_IP);
+	dies("a", &any6, "port a", DROP_SPOOF_IP6);
+}
+END_TEST
+
 START_TEST(addresses_of_ipv6)
 {
 	struct frame own = frame_udp6(&a6_to_x, 1000, 2000, 100);
@@ -494,6 +511,7 @@ void filter_tests(TCase *tcase)
 		item_74_whoever_it_talks_to,
 		frames_that_can_not_be_true,
 		a_port_without_addresses_has_its_mac,
+		a_port_with_addresses_of_one_family,
 		addresses_of_ipv6,
 		the_chain_of_ipv6,
 		tags_hide_nothing,
