@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "control/filters.h"
 #include "control/internal.h"
 
@@ -70,34 +71,6 @@ static bool has_source(const struct filter_sources *sources, const struct ip_pre
 	for (size_t i = 0; i < sources->n; i++) {
 		if (same_prefix(&sources->list[i].prefix, prefix))
 			return true;
-	}
-	return false;
-}
-
-static bool same_rule(const struct security_rule *a, const struct security_rule *b)
-{
-	bool same_group = a->remote_group == b->remote_group ||
-			  (a->remote_group != NULL && b->remote_group != NULL &&
-				  strcmp(a->remote_group, b->remote_group) == 0);
-
-	return same_group && a->protocol == b->protocol && a->ports_given == b->ports_given &&
-	       (!a->ports_given ||
-		       (a->ports.min == b->ports.min && a->ports.max == b->ports.max)) &&
-	       a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code &&
-	       a->remote_prefix_given == b->remote_prefix_given &&
-	       (!a->remote_prefix_given || same_prefix(&a->remote_prefix, &b->remote_prefix));
-}
-
-// `at`: where to look first. Rules that stay mostly follow each other as before.
-static bool has_rule(const struct filter_rules *rules, const struct security_rule *rule, size_t *at)
-{
-	for (size_t i = 0; i < rules->n; i++) {
-		size_t k = (*at + i) % rules->n;
-
-		if (!same_rule(rules->list[k], rule))
-			continue;
-		*at = k + 1;
-		return true;
 	}
 	return false;
 }
@@ -179,18 +152,25 @@ static const struct prefix_list *gone_members(
 	return &gone->members;
 }
 
+static int compare_rule(const void *a, const void *b)
+{
+	return security_rule_compare(
+		*(const struct security_rule *const *)a, *(const struct security_rule *const *)b);
+}
+
 static void cut_rules(struct cuts *cuts, const struct port_change *port, enum filter_chain chain)
 {
 	const struct change *change = port->all;
 	struct filter_rules before = filters_rules(change->old, port->before, chain, cuts->arena);
 	struct filter_rules after = filters_rules(change->new, port->after, chain, cuts->arena);
-	size_t at = 0;
 
+	qsort(after.list, after.n, sizeof(*after.list), compare_rule);
 	for (size_t i = 0; i < before.n; i++) {
 		const struct security_rule *rule = before.list[i];
 		struct cut cut = {.zone = port->zone, .egress = rule->direction == RULE_EGRESS};
 
-		if (!has_rule(&after, rule, &at)) {
+		if (bsearch(&rule, after.list, after.n, sizeof(*after.list), compare_rule) ==
+			NULL) {
 			cut.protocol = rule->protocol;
 			cut_own(cuts, &port->own, cut, rule->family == RULE_IPV4);
 		} else if (rule->remote_group != NULL) {
@@ -237,11 +217,34 @@ static int compare_place(const struct cut *a, const struct cut *b)
 static int compare_cut(const void *a, const void *b)
 {
 	const struct cut *x = a, *y = b;
-	int order = ip_is_v4(&x->own.addr) - ip_is_v4(&y->own.addr);
+	const int orders[] = {
+		ip_is_v4(&x->own.addr) - ip_is_v4(&y->own.addr),
+		x->own.len - y->own.len,
+		compare_place(x, y),
+		x->both_ways - y->both_ways,
+		x->egress - y->egress,
+		x->protocol - y->protocol,
+		(x->remotes > y->remotes) - (x->remotes < y->remotes),
+		memcmp(&x->source, &y->source, sizeof(x->source)),
+	};
 
-	if (order == 0)
-		order = x->own.len - y->own.len;
-	return order != 0 ? order : compare_place(x, y);
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		if (orders[i] != 0)
+			return orders[i];
+	}
+	return 0;
+}
+
+// Thousands of rules may cut the same, and each session of their port is held against every cut.
+static void drop_equal(struct cuts *cuts)
+{
+	size_t n = 1;
+
+	for (size_t i = 1; i < cuts->n; i++) {
+		if (compare_cut(&cuts->list[n - 1], &cuts->list[i]) != 0)
+			cuts->list[n++] = cuts->list[i];
+	}
+	cuts->n = n;
 }
 
 static void sort_cuts(struct cuts *cuts)
@@ -251,6 +254,7 @@ static void sort_cuts(struct cuts *cuts)
 	if (cuts->n == 0)
 		return;
 	qsort(cuts->list, cuts->n, sizeof(*cuts->list), compare_cut);
+	drop_equal(cuts);
 	for (size_t i = 0; i < cuts->n; i++) {
 		const struct ip_prefix *own = &cuts->list[i].own;
 		bool v4 = ip_is_v4(&own->addr);

@@ -267,6 +267,131 @@ START_TEST(item_84_a_member_leaves)
 }
 END_TEST
 
+// ---- what a change of rules ends ---------------------------------------------------------------
+
+#define N_RULES	   60
+#define FIRST_PORT 1000
+#define TCP_RULE   20 // even ones are TCP
+#define UDP_RULE   31
+#define RULE(i)	   (UINT64_C(1) << (i))
+
+// A with everything that goes out and N_RULES ports that are open, but for those `without`.
+static void node_with_ports(bool reversed, uint64_t without)
+{
+	char rules[96 * N_RULES], *to = rules;
+
+	for (unsigned k = 0; k < N_RULES; k++) {
+		unsigned i = reversed ? N_RULES - 1 - k : k;
+
+		if (!(without & RULE(i)))
+			to += sprintf(to, ", " INGRESS("'protocol': '%s', 'ports': '%u'"),
+				i % 2 ? "udp" : "tcp", FIRST_PORT + i);
+	}
+	char groups[sizeof(rules) + 128];
+
+	snprintf(groups, sizeof(groups), "'own': {'rules': [" EGRESS_ALL "%s]}", rules);
+	filter_node(
+		&(struct filter_config){.a = ADDRESSES_A ", " GROUPS("'own'"), .groups = groups});
+}
+
+START_TEST(one_rule_of_many_ends)
+{
+	struct frame to_udp = udp(&x_to_a, 1, FIRST_PORT + UDP_RULE);
+	struct frame to_tcp = tcp(&x_to_a, 1, FIRST_PORT + TCP_RULE, SYN);
+	struct frame out = udp(&a_to_x, 1, 53);
+
+	node_with_ports(false, 0);
+	passes(UPLINK_OF_X, "a", &to_udp);
+	passes(UPLINK_OF_X, "a", &to_tcp);
+	passes("a", UPLINK_OF_X, &out);
+	node_with_ports(true, 0); // the order means nothing
+	ck_assert_uint_eq(n_sessions(), 3);
+	node_with_ports(false, RULE(UDP_RULE + 2)); // another port, but the same protocol
+	ck_assert_uint_eq(n_sessions(), 2);
+	passes(UPLINK_OF_X, "a", &to_udp);
+	ck_assert_uint_eq(n_sessions(), 3);
+	node_with_ports(true, RULE(TCP_RULE - 2) | RULE(UDP_RULE + 2));
+	ck_assert_uint_eq(n_sessions(), 2);
+	passes(UPLINK_OF_X, "a", &to_tcp);
+	node_with_ports(true, 0); // more rules end nothing
+	ck_assert_uint_eq(n_sessions(), 3);
+	node_with_ports(true, RULE(UDP_RULE) | RULE(TCP_RULE)); // one of each
+	ck_assert_uint_eq(n_sessions(), 1);
+}
+END_TEST
+
+// Of two groups that say the same one may go.
+START_TEST(an_equal_rule_is_left)
+{
+	const char *const groups = GROUP_OUT ", " GROUP_SSH ", 'twin': {'rules': [" INGRESS(
+		"'protocol': 'icmp'") ", " INGRESS("'protocol': 'tcp', 'ports': '22'") "]}";
+	const char *const of_a[] = {
+		ADDRESSES_A ", " GROUPS("'out', 'ssh', 'twin'"),
+		ADDRESSES_A ", " GROUPS("'twin', 'out'"),
+		ADDRESSES_A ", " GROUPS("'ssh', 'out'"),
+		ADDRESSES_A ", " GROUPS("'out'"),
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(of_a); i++) {
+		filter_node(&(struct filter_config){.a = of_a[i], .groups = groups});
+		if (i == 0)
+			open_ssh();
+		ck_assert_uint_eq(n_sessions(), i < 3);
+	}
+}
+END_TEST
+
+// Rules of both directions that go in one change each have their sessions.
+START_TEST(rules_of_both_directions_end)
+{
+	struct filter_config config = {.a = ADDRESSES_A ", " GROUPS("'own'"),
+		.groups = "'own': {'rules': [" INGRESS(
+			"'protocol': 'udp'") ", "
+					     "{'direction': 'egress', 'protocol': 'udp'}]}"};
+	struct frame in = udp(&x_to_a, 1, 2);
+	struct frame out = udp(&a_to_x, 3, 4);
+
+	filter_node(&config);
+	passes(UPLINK_OF_X, "a", &in);
+	passes("a", UPLINK_OF_X, &out);
+	ck_assert_uint_eq(n_sessions(), 2);
+	config.groups = "'own': {'rules': []}";
+	filter_node(&config);
+	ck_assert_uint_eq(n_sessions(), 0);
+}
+END_TEST
+
+#define IP_Y "10.1.0.2"
+#define IP_Z "10.1.0.3"
+
+#define GROUP_FAR(members_m, members_n)                                                            \
+	"'m': {'members': [" members_m "]}, 'n': {'members': [" members_n "]},"                    \
+	"'own': {'rules': [" INGRESS("'remote-group': 'm', 'protocol': 'tcp'") ", " INGRESS(       \
+		"'remote-group': 'm', 'protocol': 'udp'") ", " INGRESS("'remote-group': 'n'") "]}"
+
+// Members leave two groups in one change: those of both lose their sessions, the others do not.
+START_TEST(members_of_several_groups_leave)
+{
+	const char *const from[] = {IP_X, IP_Y, IP_Z};
+	struct filter_config config = {.a = ADDRESSES_A ", " GROUPS("'own'"),
+		.groups = GROUP_FAR("'" IP_X "', '" IP_Z "'", "'" IP_Y "'")};
+
+	filter_node(&config);
+	for (unsigned i = 0; i < ARRAY_SIZE(from); i++) {
+		struct frame ask = udp(&(struct hosts){MAC_X, MAC_A, from[i], IP_A}, 1, 2);
+
+		passes(UPLINK_OF_X, "a", &ask);
+	}
+	ck_assert_uint_eq(n_sessions(), 3);
+	config.groups = GROUP_FAR("'" IP_Z "'", "");
+	filter_node(&config);
+	ck_assert_uint_eq(n_sessions(), 1);
+	config.groups = GROUP_FAR("", "");
+	filter_node(&config);
+	ck_assert_uint_eq(n_sessions(), 0);
+}
+END_TEST
+
 START_TEST(item_85_what_is_blocked_leaves_nothing)
 {
 	struct frame syn = tcp(&x_to_a, 1000, 80, SYN);
@@ -616,6 +741,10 @@ void filter_state_tests(TCase *tcase)
 		item_82_errors,
 		item_83_a_revoked_rule,
 		item_84_a_member_leaves,
+		one_rule_of_many_ends,
+		an_equal_rule_is_left,
+		rules_of_both_directions_end,
+		members_of_several_groups_leave,
 		item_85_what_is_blocked_leaves_nothing,
 		item_86_a_port_without_groups,
 		item_86_a_stateless_group,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a commit costs grows with the number of ports, not with its square: thousands of filtered
-// ports, VLANs of trunk devices, in groups whose members accept each other. The measure is the CPU
-// time of this thread, the shortest of some runs, of one size against that of four times as many;
-// on its own it would say more about the machine.
+// ports, VLANs of trunk devices, in groups whose members accept each other. So it does with the
+// rules of one group. The measure is the CPU time of this thread, the shortest of some runs, of one
+// size against that of four times as many; on its own it would say more about the machine.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@
 
 #include "control_env.h"
 
-#define FEW	 1250
+#define PORTS	 1250
+#define RULES	 2000
 #define TIMES	 4
-#define MANY	 (TIMES * FEW)
 #define N_GROUPS 50
 #define N_TRUNKS 2
 #define RUNS	 2
 
-// Of MANY against FEW: 4 if the cost is linear, 16 if it is quadratic.
+// Of many against few: 4 if the cost is linear, 16 if it is quadratic.
 #define GROWTH_MAX 8
 
 static json_t *group(unsigned g)
@@ -62,6 +62,25 @@ static json_t *node_of(unsigned n_ports)
 		snprintf(name, sizeof(name), "port-%u", i);
 		json_object_set_new(ports, name, port(i));
 	}
+	return document;
+}
+
+// One port, with all of its rules in one group.
+static json_t *node_of_rules(unsigned n_rules)
+{
+	json_t *document = node_of(1);
+	json_t *rules = json_array();
+
+	for (unsigned i = 0; i < n_rules; i++) {
+		char prefix[32];
+
+		snprintf(prefix, sizeof(prefix), "10.%u.%u.0/24", i >> 8, i & 0xff);
+		json_array_append_new(rules, json_pack("{s:s, s:s, s:s}", "direction", "ingress",
+						     "protocol", "tcp", "remote-prefix", prefix));
+	}
+	json_object_set_new(
+		json_object_get(json_object_get(document, "security-groups"), "group-0"), "rules",
+		rules);
 	return document;
 }
 
@@ -114,6 +133,23 @@ static void change_rule_of_all(json_t *document, bool back)
 	json_decref(rule);
 }
 
+// All rules become others, in the opposite order.
+static void change_all_rules(json_t *document, bool back)
+{
+	json_t *group = json_object_get(json_object_get(document, "security-groups"), "group-0");
+	const json_t *rules = json_object_get(group, "rules");
+	json_t *others = json_array();
+
+	for (size_t i = json_array_size(rules); i-- > 0;) {
+		json_t *rule = json_array_get(rules, i);
+
+		json_object_set_new(rule, "protocol", json_string(back ? "tcp" : "udp"));
+		json_array_append(others, rule);
+	}
+	json_object_set_new(group, "rules", others);
+}
+
+typedef json_t *node_fn(unsigned n);
 typedef void change_fn(json_t *document, bool back);
 
 struct costs {
@@ -121,9 +157,9 @@ struct costs {
 	double change; // of the least costly change
 };
 
-static struct costs costs_of(unsigned n_ports, change_fn *change)
+static struct costs costs_of(unsigned n, node_fn *node, change_fn *change)
 {
-	json_t *document = node_of(n_ports);
+	json_t *document = node(n);
 	struct costs costs = {.first = commit_s(document), .change = 1e9};
 
 	for (unsigned i = 0; i < 2 * RUNS; i++) {
@@ -139,13 +175,13 @@ static struct costs costs_of(unsigned n_ports, change_fn *change)
 	return costs;
 }
 
-static void expect_linear(const char *what, change_fn *change)
+static void expect_linear(const char *what, unsigned n, node_fn *node, change_fn *change)
 {
-	struct costs few = costs_of(FEW, change);
-	struct costs many = costs_of(MANY, change);
+	struct costs few = costs_of(n, node, change);
+	struct costs many = costs_of(TIMES * n, node, change);
 
-	printf("%s: first commit %.3f s of %u ports, %.3f s of %u; change %.3f s, %.3f s\n", what,
-		few.first, FEW, many.first, MANY, few.change, many.change);
+	printf("%s: first commit %.3f s of %u, %.3f s of %u; change %.3f s, %.3f s\n", what,
+		few.first, n, many.first, TIMES * n, few.change, many.change);
 	ck_assert_msg(many.first < GROWTH_MAX * few.first,
 		"the first commit takes %.3f s, not %.3f", many.first, TIMES * few.first);
 	ck_assert_msg(many.change < GROWTH_MAX * few.change, "%s takes %.3f s, not %.3f", what,
@@ -154,13 +190,19 @@ static void expect_linear(const char *what, change_fn *change)
 
 START_TEST(a_change_of_one_port)
 {
-	expect_linear("an address", change_address);
+	expect_linear("an address", PORTS, node_of, change_address);
 }
 END_TEST
 
 START_TEST(a_change_of_every_port)
 {
-	expect_linear("a rule of every port", change_rule_of_all);
+	expect_linear("a rule of every port", PORTS, node_of, change_rule_of_all);
+}
+END_TEST
+
+START_TEST(a_change_of_every_rule)
+{
+	expect_linear("every rule of a port", RULES, node_of_rules, change_all_rules);
 }
 END_TEST
 
@@ -169,6 +211,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_change_of_one_port,
 		a_change_of_every_port,
+		a_change_of_every_rule,
 	};
 
 	return env_main("scale", tests, ARRAY_SIZE(tests));
