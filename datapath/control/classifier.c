@@ -16,6 +16,7 @@ struct builder {
 	size_t n_rules;
 	size_t n_words;
 	uint64_t *vectors;
+	uint64_t *hashes; // of each vector
 	size_t n_vectors;
 	size_t room;
 	uint32_t *index; // by hash of the vector: its number + 1, 0: none; open addressing
@@ -33,20 +34,40 @@ static void *grow(void *memory, size_t size)
 	return p;
 }
 
-static uint64_t vector_hash(const uint64_t *vector, size_t n_words)
-{
-	uint64_t hash = 0;
+// A vector that is being made. Its hash follows the rules that come and go, so that it costs no
+// walk over all words.
+struct draft {
+	uint64_t *words;
+	uint64_t hash;
+};
 
-	for (size_t i = 0; i < n_words; i++) {
-		hash = (hash ^ vector[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 32;
-	}
-	return hash;
+static struct draft draft_new(const struct builder *b)
+{
+	struct draft draft = {.words = calloc(b->n_words, sizeof(*draft.words))};
+
+	if (draft.words == NULL)
+		abort();
+	return draft;
+}
+
+static uint64_t rule_hash(uint32_t rule)
+{
+	uint64_t hash = (rule + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+// Takes a rule in, or out again.
+static void draft_toggle(struct draft *draft, uint32_t rule)
+{
+	draft->words[rule / 64] ^= UINT64_C(1) << rule % 64;
+	draft->hash ^= rule_hash(rule);
 }
 
 static void index_put(struct builder *b, uint32_t number)
 {
-	size_t i = vector_hash(&b->vectors[number * b->n_words], b->n_words);
+	size_t i = b->hashes[number];
 
 	while (b->index[i & b->index_mask] != 0)
 		i++;
@@ -66,24 +87,26 @@ static void index_grow(struct builder *b)
 }
 
 // The number of a vector, which is stored when it is new.
-static uint32_t vector_number(struct builder *b, const uint64_t *vector)
+static uint32_t vector_number(struct builder *b, const struct draft *draft)
 {
-	size_t size = b->n_words * sizeof(*vector);
+	size_t size = b->n_words * sizeof(*draft->words);
 
-	for (size_t i = vector_hash(vector, b->n_words);; i++) {
+	for (size_t i = draft->hash;; i++) {
 		uint32_t number = b->index[i & b->index_mask];
 
 		if (number == 0)
 			break;
-		if (memcmp(&b->vectors[(number - 1) * b->n_words], vector, size) == 0)
+		if (b->hashes[number - 1] == draft->hash &&
+			memcmp(&b->vectors[(number - 1) * b->n_words], draft->words, size) == 0)
 			return number - 1;
 	}
 	if (b->n_vectors == b->room) {
 		b->room *= 2;
 		b->vectors = grow(b->vectors, b->room * size);
+		b->hashes = grow(b->hashes, b->room * sizeof(*b->hashes));
 	}
-	memcpy(&b->vectors[b->n_vectors * b->n_words], vector, size);
-	b->n_vectors++;
+	memcpy(&b->vectors[b->n_vectors * b->n_words], draft->words, size);
+	b->hashes[b->n_vectors++] = draft->hash;
 	if (2 * b->n_vectors > b->index_mask)
 		index_grow(b);
 	else
@@ -149,29 +172,27 @@ struct intervals {
 static struct intervals intervals_build(struct builder *b, struct cuts *cuts)
 {
 	uint32_t *depth = calloc(b->n_rules, sizeof(*depth)); // prefixes of a rule that are open
-	uint64_t *vector = calloc(b->n_words, sizeof(*vector));
+	struct draft draft = draft_new(b);
 	struct intervals out = {
 		.starts = arena_alloc(b->arena, (cuts->n + 1) * sizeof(*out.starts)),
 		.vectors = arena_alloc(b->arena, (cuts->n + 1) * sizeof(*out.vectors)),
 	};
 	struct filter_address at = {0, 0};
 
-	if (depth == NULL || vector == NULL)
+	if (depth == NULL)
 		abort();
 	if (cuts->n != 0)
 		qsort(cuts->list, cuts->n, sizeof(*cuts->list), cut_compare);
 	for (size_t i = 0;;) {
 		for (; i < cuts->n && address_compare(&cuts->list[i].at, &at) == 0; i++) {
 			const struct cut *cut = &cuts->list[i];
-			uint64_t bit = UINT64_C(1) << cut->rule % 64;
+			bool was_open = depth[cut->rule] != 0;
 
 			depth[cut->rule] += cut->by;
-			if (depth[cut->rule] != 0)
-				vector[cut->rule / 64] |= bit;
-			else
-				vector[cut->rule / 64] &= ~bit;
+			if (was_open != (depth[cut->rule] != 0))
+				draft_toggle(&draft, cut->rule);
 		}
-		uint32_t number = vector_number(b, vector);
+		uint32_t number = vector_number(b, &draft);
 
 		if (out.n == 0 || out.vectors[out.n - 1] != number) {
 			out.starts[out.n] = at;
@@ -182,29 +203,39 @@ static struct intervals intervals_build(struct builder *b, struct cuts *cuts)
 		at = cuts->list[i].at;
 	}
 	free(depth);
-	free(vector);
+	free(draft.words);
 	return out;
 }
 
 // ---- dimensions --------------------------------------------------------------------------------
 
+static void toggle_protocol(const struct builder *b, struct draft *draft, uint8_t protocol)
+{
+	for (size_t i = 0; i < b->n_rules; i++) {
+		if (b->rules[i].rule->protocol == protocol)
+			draft_toggle(draft, i);
+	}
+}
+
 static void build_protocols(struct builder *b, struct classifier *c)
 {
-	uint64_t *vector = calloc(b->n_words, sizeof(*vector));
+	struct draft draft = draft_new(b);
+	bool is_named[N_PROTOCOLS] = {false};
+	uint32_t of_any;
 
-	if (vector == NULL)
-		abort();
+	for (size_t i = 0; i < b->n_rules; i++)
+		is_named[b->rules[i].rule->protocol] = true;
+	toggle_protocol(b, &draft, PROTOCOL_ANY);
+	of_any = vector_number(b, &draft);
 	for (unsigned protocol = 0; protocol < N_PROTOCOLS; protocol++) {
-		memset(vector, 0, b->n_words * sizeof(*vector));
-		for (size_t i = 0; i < b->n_rules; i++) {
-			uint8_t wanted = b->rules[i].rule->protocol;
-
-			if (wanted == PROTOCOL_ANY || wanted == protocol)
-				vector[i / 64] |= UINT64_C(1) << i % 64;
-		}
-		c->protocols[protocol] = vector_number(b, vector);
+		c->protocols[protocol] = of_any;
+		if (protocol == PROTOCOL_ANY || !is_named[protocol])
+			continue;
+		toggle_protocol(b, &draft, protocol);
+		c->protocols[protocol] = vector_number(b, &draft);
+		toggle_protocol(b, &draft, protocol);
 	}
-	free(vector);
+	free(draft.words);
 }
 
 // What a rule accepts in the place of the destination port.
@@ -299,6 +330,7 @@ struct classifier *classifier_build(
 		return c;
 	c->n_words = (uint16_t)b.n_words;
 	b.vectors = grow(NULL, b.room * b.n_words * sizeof(*b.vectors));
+	b.hashes = grow(NULL, b.room * sizeof(*b.hashes));
 	index_grow(&b);
 	build_protocols(&b, c);
 	build_ports(&b, c);
@@ -307,6 +339,7 @@ struct classifier *classifier_build(
 	memcpy(vectors, b.vectors, b.n_vectors * b.n_words * sizeof(*vectors));
 	c->vectors = vectors;
 	free(b.vectors);
+	free(b.hashes);
 	free(b.index);
 	return c;
 }
