@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Values as words of a command line, and the difference of two documents in such words.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,18 +144,29 @@ static const char *element_to_word(
 static char *list_to_word(const struct field *field, const json_t *list)
 {
 	struct arena *arena = arena_new();
-	const char *word = json_array_size(list) == 0 ? NO_ELEMENTS : "";
-	char *copy;
+	bool fits = true;
+	char *word = NULL;
+	size_t len, n = json_array_size(list);
+	FILE *out = open_memstream(&word, &len); // there may be thousands of elements
 
-	for (size_t i = 0; i < json_array_size(list) && word != NULL; i++) {
+	if (out == NULL)
+		abort();
+	for (size_t i = 0; i < n && fits; i++) {
 		const char *item = element_to_word(field, json_array_get(list, i), arena);
 
-		word = item == NULL ? NULL
-				    : arena_printf(arena, "%s%s%s", word, i > 0 ? "," : "", item);
+		fits = item != NULL;
+		if (fits)
+			fprintf(out, "%s%s", i > 0 ? "," : "", item);
 	}
-	copy = word == NULL ? NULL : strdup(word);
+	if (n == 0)
+		fputs(NO_ELEMENTS, out);
+	if (fclose(out) != 0)
+		abort();
 	arena_free(arena);
-	return copy;
+	if (fits)
+		return word;
+	free(word);
+	return NULL;
 }
 
 char *config_value_to_word(const struct field *field, const json_t *value)
