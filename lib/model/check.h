@@ -40,7 +40,8 @@ struct check {
 	const struct model *model;
 	const struct model *old; // in force, NULL: none
 	struct problems *problems;
-	size_t n_earlier;    // problems that decoding found
+	void *earlier;	     // paths of problems that decoding found; see tsearch(3)
+	void *around;	     // those paths and all that lie around one
 	struct arena *arena; // paths and sentences, gone with the check
 	struct holders macs; // from check_holders
 };

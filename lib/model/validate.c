@@ -2,6 +2,7 @@
 // Rules of the whole node: workers, uplinks, tunnel; and the frame for the other checks. Every
 // problem is reported, none stops the check. Control thread.
 
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,65 @@ int text_compare(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-// Whether one path is the other or lies inside it.
-static bool path_covers(const char *outer, const char *inner)
-{
-	size_t n = strlen(outer);
+// ---- paths with a problem ----------------------------------------------------------------------
 
-	return strncmp(outer, inner, n) == 0 &&
-	       (n == 0 || inner[n] == '\0' || inner[n] == '.' || inner[n] == '[');
+static int compare_path(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void add_path(void **set, const char *path)
+{
+	if (tsearch(path, set, compare_path) == NULL)
+		abort();
+}
+
+// Makes a path the one around it: "a.b[0]" becomes "a.b", then "a", then "". False: it is that.
+static bool path_leave(char *path)
+{
+	size_t n = strlen(path);
+
+	if (n == 0)
+		return false;
+	do
+		n--;
+	while (n > 0 && path[n] != '.' && path[n] != '[');
+	path[n] = '\0';
+	return true;
+}
+
+static void note_earlier(struct check *check)
+{
+	for (size_t i = 0; i < check->problems->n; i++) {
+		const char *path = check->problems->list[i].path;
+		char *outer = arena_strdup(check->arena, path);
+
+		add_path(&check->earlier, path);
+		do
+			add_path(&check->around, arena_strdup(check->arena, outer));
+		while (path_leave(outer));
+	}
+}
+
+static void forget(void *path)
+{
+	// the arena's
+}
+
+// Whether decoding found a problem at a path, inside it or around it.
+static bool has_earlier(const struct check *check, const char *path)
+{
+	char *outer;
+
+	if (check->earlier == NULL)
+		return false;
+	if (tfind(path, &check->around, compare_path) != NULL)
+		return true;
+	outer = arena_strdup(check->arena, path);
+	while (path_leave(outer))
+		if (tfind(outer, &check->earlier, compare_path) != NULL)
+			return true;
+	return false;
 }
 
 void check_report(
@@ -31,12 +84,8 @@ void check_report(
 	va_list args;
 	char *text;
 
-	for (size_t i = 0; i < check->n_earlier; i++) {
-		const char *earlier = check->problems->list[i].path;
-
-		if (path_covers(earlier, path) || path_covers(path, earlier))
-			return;
-	}
+	if (has_earlier(check, path))
+		return;
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		abort();
@@ -219,10 +268,10 @@ void model_validate(const struct model *model, const struct model *old, struct p
 		.model = model,
 		.old = old,
 		.problems = problems,
-		.n_earlier = problems->n,
 		.arena = arena_new(),
 	};
 
+	note_earlier(&check);
 	check_workers(&check);
 	check_uplinks(&check);
 	check_tunnel(&check);
@@ -236,5 +285,7 @@ void model_validate(const struct model *model, const struct model *old, struct p
 	check_security(&check);
 	check_devices(&check);
 	check_fdb(&check);
+	tdestroy(check.earlier, forget);
+	tdestroy(check.around, forget);
 	arena_free(check.arena);
 }

@@ -604,6 +604,33 @@ static void expect_rules(const json_t *document, const char *group, const char *
 	json_decref(json);
 }
 
+// One sentence for a rule with a wrong key, which without that key is another one's twin; and one
+// for a real twin, though its path begins alike.
+START_TEST(a_mistake_hides_only_what_comes_of_it)
+{
+	json_t *document = node_with("{'security-groups': {'g': {'rules': []}}}");
+	json_t *groups = json_object_get(document, "security-groups");
+	json_t *list = json_object_get(json_object_get(groups, "g"), "rules");
+	struct problems problems = PROBLEMS_INIT;
+
+	for (int i = 0; i <= 10; i++) {
+		json_t *rule = json_of("{'direction': 'ingress', 'protocol': 'tcp'}");
+
+		if (i == 1)
+			json_object_set_new(rule, "port", json_integer(22));
+		else if (i != 0 && i != 10)
+			json_object_set_new(rule, "ports", json_integer(i));
+		json_array_append_new(list, rule);
+	}
+	model_free(model_of(document, NULL, &problems));
+	ck_assert_uint_eq(problems.n, 2);
+	expect_among(&problems, E_KEY_UNKNOWN, "security-groups.g.rules[1].port");
+	expect_among(&problems, E_SG_RULE_DUP, "security-groups.g.rules[10]");
+	problems_free(&problems);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(single_rules_are_added_and_deleted)
 {
 	json_t *document = node_with("{'security-groups': {'web': {}}}");
@@ -771,6 +798,7 @@ int main(void)
 		rules_have_one_form,
 		members_are_addresses_and_pairs_of_ports_and_those_of_other_nodes,
 		a_thousand_rules_differ,
+		a_mistake_hides_only_what_comes_of_it,
 		single_rules_are_added_and_deleted,
 		rules_of_the_group_default_begin_with_its_own,
 		rules_that_can_not_be_edited,
