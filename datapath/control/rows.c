@@ -36,6 +36,7 @@ struct block {
 	uint64_t token;			  // leaving
 	TAILQ_ENTRY(block) leaving_entry; // leaving
 	struct block *successor; // leaving: of the same port; gets what is counted till the end
+	uint32_t *origins; // by row of the successor: the row here that goes on there + 1; 0: none
 	LIST_ENTRY(block) of_successor;	 // if it has one
 	LIST_HEAD(, block) predecessors; // whose successor this is
 };
@@ -78,6 +79,7 @@ static void block_free(struct rows *rows, struct block *block)
 	for (uint32_t i = 0; i < block->n; i++)
 		free(block->rows[i].label);
 	free(block->rows);
+	free(block->origins);
 	free(block);
 }
 
@@ -244,6 +246,70 @@ uint32_t rows_taken(const struct rows *rows, const char *name)
 	return port->fresh != NULL ? port->fresh->first : port->live->first;
 }
 
+// ---- rows that go on ---------------------------------------------------------------------------
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
+	int order = strcmp(x->label, y->label);
+
+	return order != 0 ? order : x < y ? -1 : 1;
+}
+
+static struct row **sorted_rows(const struct block *block)
+{
+	struct row **list = checked(calloc(block->n + 1, sizeof(*list)));
+
+	for (uint32_t i = 0; i < block->n; i++)
+		list[i] = &block->rows[i];
+	qsort(list, block->n, sizeof(struct row *), compare_rows);
+	return list;
+}
+
+// Rows of a leaving block that its successor has as well go on there, wherever they stand. Each
+// goes once, in order, so that two equal rows stay two.
+static uint32_t *find_origins(const struct block *from, const struct block *to)
+{
+	struct row **old = sorted_rows(from), **new = sorted_rows(to);
+	uint32_t *origins = checked(calloc(to->n + 1, sizeof(*origins)));
+
+	for (uint32_t i = 0, j = 0; i < from->n && j < to->n;) {
+		int order = strcmp(old[i]->label, new[j]->label);
+
+		if (order == 0)
+			origins[new[j] - to->rows] = old[i] - from->rows + 1;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	free(old);
+	free(new);
+	return origins;
+}
+
+static void follow(struct block *block, struct block *successor)
+{
+	free(block->origins);
+	block->origins = NULL;
+	block->successor = successor;
+	if (successor == NULL)
+		return;
+	block->origins = find_origins(block, successor);
+	LIST_INSERT_HEAD(&successor->predecessors, block, of_successor);
+}
+
+// What a leaving block has counted for row `i` of its successor.
+static void add_origin(
+	const struct rows *rows, const struct block *leaving, uint32_t i, struct row_counter *sum)
+{
+	struct row_counter total;
+
+	if (leaving->origins[i] == 0)
+		return;
+	total = row_total(rows, leaving, leaving->origins[i] - 1);
+	sum->packets += total.packets;
+	sum->bytes += total.bytes;
+}
+
 // ---- transactions ------------------------------------------------------------------------------
 
 void rows_begin(struct rows *rows)
@@ -270,13 +336,6 @@ void rows_rollback(struct rows *rows)
 		block_free(rows, block);
 	}
 	rows_begin(rows);
-}
-
-static void follow(struct block *block, struct block *successor)
-{
-	block->successor = successor;
-	if (successor != NULL)
-		LIST_INSERT_HEAD(&successor->predecessors, block, of_successor);
 }
 
 static void leave(struct rows *rows, struct block *block, uint64_t token)
@@ -309,44 +368,10 @@ void rows_commit(struct rows *rows, uint64_t token)
 	}
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-	const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
-	int order = strcmp(x->label, y->label);
-
-	return order != 0 ? order : x < y ? -1 : 1;
-}
-
-static struct row **sorted_rows(const struct block *block)
-{
-	struct row **list = checked(calloc(block->n + 1, sizeof(*list)));
-
-	for (uint32_t i = 0; i < block->n; i++)
-		list[i] = &block->rows[i];
-	qsort(list, block->n, sizeof(struct row *), compare_rows);
-	return list;
-}
-
-// Rows of a leaving block that its successor has as well go on there, wherever they stand. Each is
-// handed over once, in order, so that two equal rows stay two.
 static void hand_over(const struct rows *rows, const struct block *from, struct block *to)
 {
-	struct row **old = sorted_rows(from), **new = sorted_rows(to);
-
-	for (uint32_t i = 0, j = 0; i < from->n && j < to->n;) {
-		int order = strcmp(old[i]->label, new[j]->label);
-
-		if (order == 0) {
-			struct row_counter total = row_total(rows, from, old[i] - from->rows);
-
-			new[j]->carried.packets += total.packets;
-			new[j]->carried.bytes += total.bytes;
-		}
-		i += order <= 0;
-		j += order >= 0;
-	}
-	free(old);
-	free(new);
+	for (uint32_t i = 0; i < to->n; i++)
+		add_origin(rows, from, i, &to->rows[i].carried);
 }
 
 static void give_back(struct rows *rows, struct block *block)
@@ -385,16 +410,7 @@ bool rows_read(const struct rows *rows, const char *name, uint32_t i, struct row
 	*sum = row_total(rows, block, i);
 	// Until the grace period is over the counts of the same row before the last change are
 	// still on their way; they are shown at once all the same.
-	LIST_FOREACH (old, &block->predecessors, of_successor) {
-		for (uint32_t k = 0; k < old->n; k++) {
-			if (strcmp(old->rows[k].label, block->rows[i].label) == 0) {
-				struct row_counter total = row_total(rows, old, k);
-
-				sum->packets += total.packets;
-				sum->bytes += total.bytes;
-				break;
-			}
-		}
-	}
+	LIST_FOREACH (old, &block->predecessors, of_successor)
+		add_origin(rows, old, i, sum);
 	return true;
 }
