@@ -127,6 +127,7 @@ struct cuts {
 	struct cut *list;
 	size_t n;
 	size_t room;
+	uint32_t *next_alike; // by rule: the next one that its cuts are for as well; 0: none
 };
 
 static int address_compare(const struct filter_address *a, const struct filter_address *b)
@@ -162,6 +163,14 @@ static void cut_range(
 		cut_add(cuts, last, rule, -1);
 }
 
+static void draft_toggle_alike(struct draft *draft, const struct cuts *cuts, uint32_t rule)
+{
+	do {
+		draft_toggle(draft, rule);
+		rule = cuts->next_alike != NULL ? cuts->next_alike[rule] : 0;
+	} while (rule != 0);
+}
+
 // The intervals of one dimension: starts and the vector of each.
 struct intervals {
 	struct filter_address *starts;
@@ -190,7 +199,7 @@ static struct intervals intervals_build(struct builder *b, struct cuts *cuts)
 
 			depth[cut->rule] += cut->by;
 			if (was_open != (depth[cut->rule] != 0))
-				draft_toggle(&draft, cut->rule);
+				draft_toggle_alike(&draft, cuts, cut->rule);
 		}
 		uint32_t number = vector_number(b, &draft);
 
@@ -287,13 +296,54 @@ static void cut_prefix(struct cuts *cuts, const struct ip_prefix *prefix, uint32
 	cut_range(cuts, first, last, rule);
 }
 
+// A rule that names a group.
+struct naming {
+	const struct prefix_list *members;
+	uint32_t rule;
+};
+
+static int naming_compare(const void *a, const void *b)
+{
+	const struct naming *x = a, *y = b;
+
+	if (x->members != y->members)
+		return x->members < y->members ? -1 : 1;
+	return x->rule < y->rule ? -1 : 1;
+}
+
+// A hundred rules may name a group of thousands: its members are cut once, for the first of them.
+static void cut_members(struct builder *b, struct cuts *cuts)
+{
+	struct naming *list = grow(NULL, b->n_rules * sizeof(*list));
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n_rules; i++) {
+		if (b->rules[i].members != NULL)
+			list[n++] = (struct naming){b->rules[i].members, i};
+	}
+	qsort(list, n, sizeof(*list), naming_compare);
+	for (size_t i = 0; i < n; i++) {
+		const struct prefix_list *members = list[i].members;
+
+		if (i > 0 && list[i - 1].members == members) {
+			cuts->next_alike[list[i - 1].rule] = list[i].rule;
+			continue;
+		}
+		for (size_t m = 0; m < members->n; m++)
+			cut_prefix(cuts, &members->list[m], list[i].rule);
+	}
+	free(list);
+}
+
 static void build_remotes(struct builder *b, struct classifier *c)
 {
 	static const struct filter_address none = {0, 0};
 	static const struct filter_address all = {UINT64_MAX, UINT64_MAX};
-	struct cuts cuts = {0};
+	struct cuts cuts = {.next_alike = calloc(b->n_rules, sizeof(*cuts.next_alike))};
 	struct intervals intervals;
 
+	if (cuts.next_alike == NULL)
+		abort();
 	for (size_t i = 0; i < b->n_rules; i++) {
 		const struct classifier_rule *rule = &b->rules[i];
 
@@ -301,13 +351,13 @@ static void build_remotes(struct builder *b, struct classifier *c)
 			cut_prefix(&cuts, &rule->rule->remote_prefix, i);
 		else if (rule->members == NULL)
 			cut_range(&cuts, none, all, i);
-		for (size_t m = 0; rule->members != NULL && m < rule->members->n; m++)
-			cut_prefix(&cuts, &rule->members->list[m], i);
 	}
+	cut_members(b, &cuts);
 	intervals = intervals_build(b, &cuts);
 	c->n_remotes = intervals.n;
 	c->remotes = intervals.starts;
 	c->remote_vectors = intervals.vectors;
+	free(cuts.next_alike);
 	free(cuts.list);
 }
 

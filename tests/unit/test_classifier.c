@@ -137,6 +137,10 @@ static void random_rules(struct arena *arena, struct classifier_rule *rules, siz
 			members->list[m] = random_prefix(v4);
 		rule->remote_group = "group";
 		rules[i].members = members;
+		// or the group of an earlier rule, if that names one
+		size_t other = rand() % (i + 1);
+		if (rules[other].members != NULL)
+			rules[i].members = rules[other].members;
 	}
 }
 
