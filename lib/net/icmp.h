@@ -23,6 +23,7 @@
 #define ICMP_CODE_PORT_UNREACHABLE     3
 #define ICMP_CODE_FRAGMENTATION_NEEDED 4
 #define ICMP_CODE_TTL_EXCEEDED	       0 // of ICMP_TIME_EXCEEDED
+#define ICMP_CODE_REASSEMBLY_EXCEEDED  1 // the same
 
 struct icmp {
 	uint8_t type;

@@ -17,7 +17,10 @@ struct ipv4 {
 	uint8_t ttl;
 	uint8_t protocol;
 	uint16_t total_len; // bytes; never more than were there
+	uint16_t id;	    // host order
 	bool fragment;	    // one of several pieces of a datagram
+	bool more;	    // and not the last one
+	uint16_t start;	    // of its bytes in the datagram
 	uint32_t source;
 	uint32_t destination;
 };
@@ -33,6 +36,7 @@ struct ipv4_fields {
 	uint8_t protocol;
 	bool df;
 	uint16_t id;	      // host order
+	uint16_t fragment;    // IPV4_MF and offset, 0: a whole datagram
 	uint16_t payload_len; // bytes
 	bool router_alert;    // with the option of RFC 2113
 	uint32_t source;
