@@ -315,6 +315,22 @@ void frame_set_fragment(struct frame *frame, uint16_t word)
 	frame_fix_ip(frame);
 }
 
+struct frame frame_piece(const struct frame *whole, uint16_t id, unsigned start, unsigned len)
+{
+	unsigned head = ETHERNET_LEN + sizeof(struct ipv4_wire), payload = whole->len - head;
+	struct frame frame = *whole;
+	bool more = start + len < payload;
+
+	if (!more)
+		len = payload - start;
+	frame.len = head + len;
+	memcpy(frame.bytes + head, whole->bytes + head + start, len);
+	frame_ip(&frame)->id = htons(id);
+	frame_ip(&frame)->total_len = htons(sizeof(struct ipv4_wire) + len);
+	frame_set_fragment(&frame, (more ? IPV4_MF : 0) | start / 8);
+	return frame;
+}
+
 bool frame_ip_checksum_ok(const struct frame *frame)
 {
 	const struct ipv4_wire *ip = frame_ip((struct frame *)frame);

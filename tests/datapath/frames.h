@@ -62,6 +62,8 @@ void frame_fix_udp(struct frame *frame);
 void frame_set_tos(struct frame *frame, uint8_t tos); // IPv4 or IPv6
 uint8_t frame_tos(const struct frame *frame);
 void frame_set_fragment(struct frame *frame, uint16_t word); // DF, MF and offset
+// The fragment of an IPv4 packet with the bytes from `start` on, at most `len` of them.
+struct frame frame_piece(const struct frame *whole, uint16_t id, unsigned start, unsigned len);
 
 bool frame_ip_checksum_ok(const struct frame *frame);
 bool frame_udp_checksum_ok(const struct frame *frame); // 0 is not right

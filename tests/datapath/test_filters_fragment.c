@@ -27,23 +27,6 @@ struct pieces {
 	struct frame f[80];
 };
 
-// The bytes of a datagram from `start` on, at most `len` of them.
-static struct frame piece4(const struct frame *whole, uint16_t id, unsigned start, unsigned len)
-{
-	unsigned head = ETHERNET_LEN + IP4_LEN, payload = whole->len - head;
-	struct frame frame = *whole;
-	bool more = start + len < payload;
-
-	if (!more)
-		len = payload - start;
-	frame.len = head + len;
-	memcpy(frame.bytes + head, whole->bytes + head + start, len);
-	frame_ip(&frame)->id = htons(id);
-	frame_ip(&frame)->total_len = htons(IP4_LEN + len);
-	frame_set_fragment(&frame, (more ? IPV4_MF : 0) | start / 8);
-	return frame;
-}
-
 static struct frame piece6(const struct frame *whole, uint16_t id, unsigned start, unsigned len)
 {
 	unsigned head = ETHERNET_LEN + IP6_LEN, payload = whole->len - head;
@@ -69,7 +52,7 @@ static struct frame piece6(const struct frame *whole, uint16_t id, unsigned star
 
 static struct frame piece(const struct frame *whole, uint16_t id, unsigned start, unsigned len)
 {
-	return frame_ethertype(whole) == ETHER_TYPE_IPV4 ? piece4(whole, id, start, len)
+	return frame_ethertype(whole) == ETHER_TYPE_IPV4 ? frame_piece(whole, id, start, len)
 							 : piece6(whole, id, start, len);
 }
 
