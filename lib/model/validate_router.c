@@ -336,14 +336,17 @@ static bool is_behind_interface(
 	return false;
 }
 
+// Also on any subnet of the external network: all of them are on its link.
 static bool is_connected(
 	const struct model *model, const struct router_config *router, const struct ip_addr *ip)
 {
-	const char *name = router->gateway.subnet;
-	const struct subnet_config *subnet = name == NULL ? NULL : model_subnet(model, name);
+	const char *name = router->gateway.network;
+	const struct network_config *network = name == NULL ? NULL : model_network(model, name);
 
-	return (subnet != NULL && ip_prefix_contains(&subnet->cidr, ip)) ||
-	       is_behind_interface(model, router, ip);
+	for (size_t i = 0; network != NULL && i < network->n_subnets; i++)
+		if (ip_prefix_contains(&network->subnets[i]->cidr, ip))
+			return true;
+	return is_behind_interface(model, router, ip);
 }
 
 static void check_route(struct check *check, const struct router_config *router, size_t i)

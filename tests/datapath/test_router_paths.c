@@ -99,6 +99,26 @@ START_TEST(all_subnets_of_the_external_network_are_on_link)
 }
 END_TEST
 
+START_TEST(static_routes_lead_over_all_subnets_of_the_external_network)
+{
+	struct hosts outward = {MAC_C, MAC_R2, IP_C, "10.9.1.1"};
+	struct hosts at_y = {MAC_GW, MAC_X, IP_GW, "10.9.1.1"};
+	struct frame frame = udp_over(&outward, 1000, 2000, 0);
+	struct frame seen = udp_over(&at_y, 1000, 2000, 1);
+	struct frame request = frame_arp(&(struct hosts){MAC_GW, BROADCAST, IP_GW, IP_Y}, 1);
+	struct frame reply = frame_arp(&(struct hosts){MAC_X, MAC_GW, IP_Y, IP_GW}, 2);
+
+	router_node(&(struct router_config_text){.gateway = "",
+		.router = ", 'routes': [{'destination': '10.9.0.0/16', 'nexthop': '" IP_Y "'}]",
+		.more_subnets = ", 'inside2': {'network': 'inside', 'cidr': '10.2.0.0/24'}"});
+	arrive("c", &frame);
+	request = frame_padded(&request);
+	expect("ens20", &request);
+	arrive("ens20", &reply);
+	expect("ens20", &seen);
+}
+END_TEST
+
 // ---- an interface given by a port --------------------------------------------------------------
 
 #define MAC_P "fa:16:3e:00:00:05" // of a port without a device
@@ -467,6 +487,7 @@ void router_path_tests(TCase *tcase)
 		item_118_a_flow_stays_on_one_of_equal_paths,
 		item_114_a_default_route_that_goes,
 		all_subnets_of_the_external_network_are_on_link,
+		static_routes_lead_over_all_subnets_of_the_external_network,
 		a_router_takes_over_a_port,
 		nothing_else_of_a_router_is_link_local,
 		metadata_goes_to_the_backend_of_the_router_and_back,

@@ -359,6 +359,28 @@ START_TEST(item_16_next_hops)
 }
 END_TEST
 
+#define WITH_SUBNET(network, cidr)                                                                 \
+	"{'subnets': {'more': {'network': '" network "', 'cidr': '" cidr "'}},"                    \
+	" 'routers': {'r': {'routes': ['10.9.0.0/16@10.3.0.7']}}}"
+
+// R10: all subnets of the external network are connected, as workers see it.
+START_TEST(next_hops_on_any_subnet_of_the_external_network)
+{
+	static const struct rule wrong[] = {
+		{E_RTR_ROUTE_NEXTHOP, "routers.r.routes[0].nexthop",
+			WITH_SUBNET("inside", "10.4.0.0/24")},
+		{E_RTR_ROUTE_NEXTHOP, "routers.r.routes[0].nexthop",
+			WITH_SUBNET("provider", "10.3.0.0/24")},
+	};
+	struct model *model = router_model(WITH_SUBNET("inside", "10.3.0.0/24"), NULL);
+
+	ck_assert_uint_eq(model->routers[0].n_routes, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		try_rule_with(ROUTER, &wrong[i], NULL);
+	model_free(model);
+}
+END_TEST
+
 // R10: 30 routes, in which repetitions do not count.
 START_TEST(static_routes_are_limited)
 {
@@ -565,6 +587,7 @@ int main(void)
 		item_14_a_floating_ip_needs_a_router,
 		item_15_what_a_floating_ip_needs_stays,
 		item_16_next_hops,
+		next_hops_on_any_subnet_of_the_external_network,
 		static_routes_are_limited,
 		host_routes_are_limited,
 		a_router_is_completed,
