@@ -155,8 +155,10 @@ void pipeline_inject(struct worker_ctx *ctx)
 		stage_route(ctx, &ctx->routed[0]);
 		ctx->n_routers = 0;
 	}
-	if (ctx->burst.n != 0)
+	if (ctx->burst.n != 0) {
+		stage_fragment(ctx, &ctx->burst);
 		pipeline_forward(ctx, &ctx->burst);
+	}
 }
 
 struct rte_mbuf *packet_copy(struct worker_ctx *ctx, const struct rte_mbuf *mbuf)

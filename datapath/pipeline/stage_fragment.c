@@ -8,6 +8,8 @@
 // ends there: its way is gone to the end before anything after it goes, so that the verdict is
 // complete, with what waited right behind it.
 //
+// Answers of weft's own ports that control sends in fragments come here too, when they enter.
+//
 // What a router has sent to wait for a neighbour comes here again. If that is a first fragment,
 // those behind it wait here until then.
 //
@@ -122,6 +124,8 @@ static void go_on(struct worker_ctx *ctx, struct burst *burst)
 {
 	if (is_again(ctx, burst))
 		stage_route(ctx, burst);
+	else if (ctx->snapshot->attachments[burst->packets[0].in].flags & ATTACHMENT_INTERNAL)
+		pipeline_forward(ctx, burst); // answers of control
 	else
 		pipeline_switch(ctx, burst);
 }

@@ -20,7 +20,7 @@ bool mac_is_station(uint64_t mac)
 
 bool frame_read(struct frame *f, const struct punt *punt)
 {
-	const struct ether_wire *ether = rte_pktmbuf_mtod(punt->mbuf, const struct ether_wire *);
+	struct ether_wire *ether = rte_pktmbuf_mtod(punt->mbuf, struct ether_wire *);
 
 	if (punt->mbuf->data_len < sizeof(*ether))
 		return false;
@@ -30,7 +30,7 @@ bool frame_read(struct frame *f, const struct punt *punt)
 		.source = ether_addr_get(ether->source),
 		.destination = ether_addr_get(ether->destination),
 		.type = ntohs(ether->type),
-		.data = (const uint8_t *)(ether + 1),
+		.data = (uint8_t *)(ether + 1),
 		.len = punt->mbuf->data_len - sizeof(*ether),
 	};
 	return true;
@@ -47,33 +47,20 @@ bool ipv4_prepend(struct rte_mbuf *mbuf, const struct ipv4_fields *fields)
 	return room != NULL;
 }
 
-struct rte_mbuf *echo_answer(struct slowpath *s, const struct frame *f, uint16_t attachment)
+struct ipv4_fields echo_answer(struct slowpath *s, const struct frame *f)
 {
-	uint16_t len = f->ip.total_len - f->ip.header_len;
-	struct rte_mbuf *mbuf = rte_pktmbuf_copy(
-		f->mbuf, s->tables->pool, sizeof(struct ether_wire) + f->ip.header_len, len);
-	struct ipv4_fields fields = {
+	struct icmp_wire *icmp = (struct icmp_wire *)(f->data + f->ip.header_len);
+
+	icmp->type = ICMP_ECHO_REPLY;
+	icmp->checksum = checksum_patch(
+		icmp->checksum, htons(ICMP_ECHO_REQUEST << 8), htons(ICMP_ECHO_REPLY << 8));
+	return (struct ipv4_fields){
 		.tos = f->ip.tos, // as Linux answers
 		.ttl = ECHO_TTL,
 		.protocol = IP_PROTOCOL_ICMP,
 		.id = ++s->ip_id,
-		.payload_len = len,
+		.payload_len = f->ip.total_len - f->ip.header_len,
 		.source = f->ip.destination,
 		.destination = f->ip.source,
 	};
-
-	if (mbuf == NULL) {
-		packet_drop(s, NULL, attachment, DROP_NOMEM);
-		return NULL;
-	}
-	mbuf->ol_flags = 0; // those of the request
-	struct icmp_wire *icmp = rte_pktmbuf_mtod(mbuf, struct icmp_wire *);
-	icmp->type = ICMP_ECHO_REPLY;
-	icmp->checksum = checksum_patch(
-		icmp->checksum, htons(ICMP_ECHO_REQUEST << 8), htons(ICMP_ECHO_REPLY << 8));
-	if (!ipv4_prepend(mbuf, &fields)) {
-		packet_drop(s, mbuf, attachment, DROP_NOMEM);
-		return NULL;
-	}
-	return mbuf;
 }

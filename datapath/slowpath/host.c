@@ -154,9 +154,17 @@ static enum drop_reason icmp_receive(struct slowpath *s, const struct frame *f)
 	if (icmp.type != ICMP_ECHO_REQUEST || !ipv4_is_host(f->ip.source) ||
 		f->ip.source == s->underlay.address || !mac_is_station(f->source))
 		return DROP_UNDERLAY_OTHER;
-	struct rte_mbuf *answer = echo_answer(s, f, s->underlay.attachment);
-	if (answer != NULL)
+	struct ipv4_fields fields = echo_answer(s, f);
+	uint8_t *payload;
+	struct rte_mbuf *answer = packet_new(s, s->underlay.attachment, len, &payload);
+
+	if (answer == NULL)
+		return NO_DROP;
+	memcpy(payload, data, len);
+	if (ipv4_prepend(answer, &fields))
 		underlay_send(s, answer, f->source, ETHER_TYPE_IPV4);
+	else
+		packet_drop(s, answer, s->underlay.attachment, DROP_NOMEM);
 	return NO_DROP;
 }
 

@@ -12,6 +12,7 @@
 //   service.c     what was punted to weft's own ports on the networks
 //   service_arp.c, service_nd.c  who has which address there
 //   service_ip.c  the IPv4 host stack of service ports: ping, names, refusals
+//   reassemble.c  fragments to service ports and routers -> datagrams
 //   service_dhcp.c  from a client's frame to the answer of the responder
 //   announce.c    own addresses: announcements, conflicts
 //   router.c      ICMP errors of routers, what is for themselves
@@ -166,10 +167,10 @@ struct frame {
 	uint16_t in;	       // attachment it came in by
 	uint64_t source;       // MACs
 	uint64_t destination;
-	uint16_t type;	     // as on the wire
-	const uint8_t *data; // after the Ethernet header
-	uint16_t len;	     // from there on
-	struct ipv4 ip;	     // once it is parsed
+	uint16_t type;	// as on the wire
+	uint8_t *data;	// after the Ethernet header; an answer may be made of it in place
+	uint16_t len;	// from there on
+	struct ipv4 ip; // once it is parsed
 	// Of a frame that weft's own ports see; NULL on the underlay.
 	const struct service_network *network;
 	const struct internal_port *port; // it is for; NULL: for a port whose address is known
@@ -205,6 +206,8 @@ struct metadata_client {
 	uint16_t attachment;	     // of the port that it asked
 	uint64_t mac;
 };
+
+TAILQ_HEAD(datagram_list, datagram);
 
 #define METADATA_CLIENTS 4096
 #define METADATA_ADDRESS htonl(0xa9fea9fe) // 169.254.169.254
@@ -276,6 +279,9 @@ struct slowpath {
 	// When a port, or behind those a router, has its credit of ICMP errors back.
 	uint64_t icmp_full_ns[MAX_ATTACHMENTS + MAX_ROUTERS];
 	struct icmp_destination icmp_destinations[ICMP_DESTINATIONS];
+
+	struct datagram_list datagrams; // in pieces, oldest first
+	unsigned n_datagrams;
 
 	uint64_t sweep_ns;  // up to when buckets to sweep are accounted
 	uint32_t sweep_due; // buckets
@@ -350,9 +356,9 @@ bool frame_read(struct frame *f, const struct punt *punt);
 bool mac_is_station(uint64_t mac); // neither zero nor a group
 // Puts an IPv4 header before a payload. False when there is no room.
 bool ipv4_prepend(struct rte_mbuf *mbuf, const struct ipv4_fields *fields);
-// The answer to an ICMP echo request, with its IPv4 header, from the address that was asked. NULL
-// when there is no buffer (counted on the attachment).
-struct rte_mbuf *echo_answer(struct slowpath *s, const struct frame *f, uint16_t attachment);
+// Makes the payload of an ICMP echo request that of the answer; returns the header to put before
+// it, from the address that was asked.
+struct ipv4_fields echo_answer(struct slowpath *s, const struct frame *f);
 
 // ---- host.c -----------------------------------------------------------------------------------
 
@@ -374,9 +380,9 @@ enum drop_reason service_receive(struct slowpath *s, const struct punt *punt, st
 // Sends an answer to the station that sent a frame, from the internal port it was for. Takes it.
 void service_answer(
 	struct slowpath *s, const struct frame *f, struct rte_mbuf *mbuf, uint16_t ether_type);
-// The same for the payload of an IPv4 packet.
-void service_answer_ipv4(struct slowpath *s, const struct frame *f, struct rte_mbuf *mbuf,
-	const struct ipv4_fields *fields);
+// The same for the payload of a datagram, in fragments if the MTU of the network asks for that.
+void service_answer_ipv4(struct slowpath *s, const struct frame *f,
+	const struct ipv4_fields *fields, const void *payload);
 // Sends `len` bytes that follow an Ethernet header.
 void service_send(
 	struct slowpath *s, const struct frame_head *head, const void *data, uint16_t len);
@@ -386,10 +392,22 @@ void service_send(
 enum drop_reason service_arp(struct slowpath *s, const struct frame *f);
 enum drop_reason service_nd(struct slowpath *s, const struct frame *f);
 enum drop_reason service_ipv4(struct slowpath *s, struct frame *f);
+// A whole datagram for an address of its port.
+enum drop_reason service_datagram(struct slowpath *s, const struct frame *f);
 enum drop_reason service_dhcp(struct slowpath *s, const struct frame *f);
 // After a commit: forgets leases of what is gone.
 void service_leases_follow(struct slowpath *s);
 void service_leases_poll(struct slowpath *s);
+
+// ---- reassemble.c -----------------------------------------------------------------------------
+
+// A fragment for an address of its port, from a station that can be answered. The last one takes
+// the datagram to service_datagram().
+enum drop_reason reassemble(struct slowpath *s, const struct frame *f);
+// After a commit: forgets datagrams of what is gone.
+void reassembly_follow(struct slowpath *s);
+void reassembly_poll(struct slowpath *s);
+void reassembly_clear(struct slowpath *s); // forgets all
 
 // ---- announce.c -------------------------------------------------------------------------------
 

@@ -180,11 +180,13 @@ void metadata_send(struct slowpath *s, const struct frame *f)
 	};
 	// One packet waits for the MAC: a client sends its first one again.
 	waiting_drop(s, backend);
-	backend->waiting = rte_pktmbuf_copy(f->mbuf, s->tables->pool, 0, UINT32_MAX);
-	if (backend->waiting == NULL) {
-		packet_drop(s, NULL, backend->attachment, DROP_NOMEM);
+	uint8_t *data;
+	backend->waiting = packet_new(
+		s, backend->attachment, sizeof(struct ether_wire) + f->ip.total_len, &data);
+	if (backend->waiting == NULL)
 		return;
-	}
+	((struct ether_wire *)data)->type = htons(ETHER_TYPE_IPV4);
+	memcpy(data + sizeof(struct ether_wire), f->data, f->ip.total_len);
 	ask(s, backend, client);
 	waiting_send(s, backend);
 }

@@ -21,6 +21,7 @@ void slowpath_set_services(struct slowpath *s, struct services *services)
 	announce_follow(s);
 	metadata_follow(s);
 	router_follow(s);
+	reassembly_follow(s);
 	service_leases_follow(s);
 	services_free(old);
 }
@@ -65,13 +66,32 @@ void service_answer(
 	frame_send(s, mbuf, &head);
 }
 
-void service_answer_ipv4(struct slowpath *s, const struct frame *f, struct rte_mbuf *mbuf,
-	const struct ipv4_fields *fields)
+void service_answer_ipv4(struct slowpath *s, const struct frame *f,
+	const struct ipv4_fields *fields, const void *payload)
 {
-	if (ipv4_prepend(mbuf, fields))
-		service_answer(s, f, mbuf, ETHER_TYPE_IPV4);
-	else
-		packet_drop(s, mbuf, f->port->attachment, DROP_NOMEM);
+	uint16_t attachment = f->port->attachment;
+	uint16_t mtu = s->tables->snapshot->networks[f->network->id].mtu;
+	uint16_t room = mtu - sizeof(struct ipv4_wire);
+	struct ipv4_fields part = *fields;
+	uint16_t left = fields->payload_len;
+	const uint8_t *from = payload;
+	uint8_t *to;
+
+	for (; left != 0; from += part.payload_len, left -= part.payload_len) {
+		uint16_t start = fields->payload_len - left;
+		bool more = left > room;
+
+		part.payload_len = more ? room & ~7 : left;
+		part.fragment = (more ? IPV4_MF : 0) | start / 8;
+		struct rte_mbuf *mbuf = packet_new(s, attachment, part.payload_len, &to);
+		if (mbuf == NULL)
+			continue;
+		memcpy(to, from, part.payload_len);
+		if (ipv4_prepend(mbuf, &part))
+			service_answer(s, f, mbuf, ETHER_TYPE_IPV4);
+		else
+			packet_drop(s, mbuf, attachment, DROP_NOMEM);
+	}
 }
 
 enum drop_reason service_receive(struct slowpath *s, const struct punt *punt, struct frame *f)

@@ -65,18 +65,15 @@ static enum drop_reason unreachable(struct slowpath *s, const struct frame *f, u
 static enum drop_reason reset(struct slowpath *s, const struct frame *f, const struct tcp *tcp)
 {
 	struct ipv4_fields fields = answer_fields(s, f, IP_PROTOCOL_TCP);
-	uint8_t *segment;
+	uint8_t segment[TCP_HEADER_LEN];
 
 	if (tcp->flags & TCP_RST)
 		return DROP_SERVICE_OTHER;
-	struct rte_mbuf *mbuf = packet_new(s, f->port->attachment, TCP_HEADER_LEN, &segment);
-	if (mbuf == NULL)
-		return NO_DROP;
 	fields.tos = f->ip.tos & 0xfc; // without ECN
 	fields.payload_len = TCP_HEADER_LEN;
 	fields.df = true;
 	tcp_reset_build(&fields, tcp, segment);
-	service_answer_ipv4(s, f, mbuf, &fields);
+	service_answer_ipv4(s, f, &fields, segment);
 	return NO_DROP;
 }
 
@@ -101,7 +98,6 @@ static enum drop_reason dns_receive(
 	struct ipv4_fields fields = answer_fields(s, f, IP_PROTOCOL_UDP);
 	uint8_t answer[UDP_HEADER_LEN + DNS_ANSWER_MAX];
 	struct udp reply = {.source = udp->destination, .destination = udp->source};
-	uint8_t *data;
 
 	if (!is_local(f))
 		return DROP_SERVICE_OTHER;
@@ -111,11 +107,7 @@ static enum drop_reason dns_receive(
 		return DROP_SERVICE_OTHER;
 	udp_build(&fields, &reply, answer);
 	fields.payload_len = UDP_HEADER_LEN + reply.len;
-	struct rte_mbuf *mbuf = packet_new(s, f->port->attachment, fields.payload_len, &data);
-	if (mbuf == NULL)
-		return NO_DROP;
-	memcpy(data, answer, fields.payload_len);
-	service_answer_ipv4(s, f, mbuf, &fields);
+	service_answer_ipv4(s, f, &fields, answer);
 	return NO_DROP;
 }
 
@@ -127,9 +119,8 @@ static enum drop_reason icmp_receive(struct slowpath *s, const struct frame *f)
 
 	if (icmp_parse(payload_of(f), payload_len(f), &icmp) != 0 || icmp.type != ICMP_ECHO_REQUEST)
 		return DROP_SERVICE_OTHER;
-	struct rte_mbuf *mbuf = echo_answer(s, f, f->port->attachment);
-	if (mbuf != NULL)
-		service_answer(s, f, mbuf, ETHER_TYPE_IPV4);
+	struct ipv4_fields fields = echo_answer(s, f);
+	service_answer_ipv4(s, f, &fields, payload_of(f));
 	return NO_DROP;
 }
 
@@ -158,13 +149,13 @@ static enum drop_reason tcp_receive(struct slowpath *s, const struct frame *f)
 }
 
 // A client that has no address yet sends to everybody: DHCP comes before any look at addresses. Its
-// codec judges the datagram.
+// codec judges the datagram, and takes no fragments.
 static bool is_dhcp(const struct frame *f)
 {
 	const struct udp_wire *udp = (const struct udp_wire *)payload_of(f);
 
-	return f->ip.protocol == IP_PROTOCOL_UDP && payload_len(f) >= sizeof(*udp) &&
-	       udp->destination == htons(DHCP_SERVER_PORT);
+	return f->ip.protocol == IP_PROTOCOL_UDP && f->ip.start == 0 &&
+	       payload_len(f) >= sizeof(*udp) && udp->destination == htons(DHCP_SERVER_PORT);
 }
 
 // A packet for one address of the port, from a station that can be answered.
@@ -179,7 +170,21 @@ static bool is_answerable(const struct slowpath *s, const struct frame *f)
 			      f->ip.destination == METADATA_ADDRESS);
 
 	return is_own && f->destination == f->port->mac && mac_is_station(f->source) &&
-	       ipv4_is_host(f->ip.source) && !f->ip.fragment;
+	       ipv4_is_host(f->ip.source);
+}
+
+enum drop_reason service_datagram(struct slowpath *s, const struct frame *f)
+{
+	switch (f->ip.protocol) {
+	case IP_PROTOCOL_ICMP:
+		return icmp_receive(s, f);
+	case IP_PROTOCOL_UDP:
+		return udp_receive(s, f);
+	case IP_PROTOCOL_TCP:
+		return tcp_receive(s, f);
+	default:
+		return unreachable(s, f, ICMP_CODE_PROTOCOL_UNREACHABLE);
+	}
 }
 
 enum drop_reason service_ipv4(struct slowpath *s, struct frame *f)
@@ -192,14 +197,5 @@ enum drop_reason service_ipv4(struct slowpath *s, struct frame *f)
 		return service_dhcp(s, f);
 	if (!is_answerable(s, f))
 		return DROP_SERVICE_OTHER;
-	switch (f->ip.protocol) {
-	case IP_PROTOCOL_ICMP:
-		return icmp_receive(s, f);
-	case IP_PROTOCOL_UDP:
-		return udp_receive(s, f);
-	case IP_PROTOCOL_TCP:
-		return tcp_receive(s, f);
-	default:
-		return unreachable(s, f, ICMP_CODE_PROTOCOL_UNREACHABLE);
-	}
+	return f->ip.fragment ? reassemble(s, f) : service_datagram(s, f);
 }

@@ -49,6 +49,7 @@ struct slowpath *slowpath_new(struct tables *tables)
 	}
 	LIST_INIT(&s->groups);
 	LIST_INIT(&s->unrouted);
+	TAILQ_INIT(&s->datagrams);
 	for (unsigned i = 0; i < NEIGHBOUR_BUCKETS; i++)
 		LIST_INIT(&s->neighbours[i]);
 	for (unsigned i = 0; i < ROUTER_HOP_BUCKETS; i++)
@@ -62,6 +63,7 @@ void slowpath_free(struct slowpath *s)
 		return;
 	neighbours_clear(s);
 	router_clear(s);
+	reassembly_clear(s);
 	for (unsigned id = 0; id < MAX_REMOTES; id++)
 		if (s->vteps[id] != NULL)
 			vtep_remove(s, s->vteps[id]);
@@ -368,6 +370,7 @@ bool slowpath_poll(struct slowpath *s, uint64_t now_ns)
 	more |= kernel_poll(s);
 	neighbour_poll(s);
 	router_poll(s);
+	reassembly_poll(s);
 	vtep_poll(s);
 	host_poll(s);
 	membership_poll(s);

@@ -723,6 +723,7 @@ static int run_suite(void)
 	add_case(suite, "router_nat", router_nat_tests);
 	add_case(suite, "router_paths", router_path_tests);
 	add_case(suite, "router_edges", router_edge_tests);
+	add_case(suite, "reassembly", reassembly_tests);
 	add_case(suite, "service dhcp", service_dhcp_tests);
 	add_case(suite, "dhcp", dhcp_tests);
 	add_case(suite, "filters", filter_tests);

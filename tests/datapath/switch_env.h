@@ -125,6 +125,7 @@ void router_tests(TCase *tcase);
 void router_nat_tests(TCase *tcase);
 void router_path_tests(TCase *tcase);
 void router_edge_tests(TCase *tcase);
+void reassembly_tests(TCase *tcase);
 void random_tests(TCase *tcase);
 void filter_tests(TCase *tcase);
 void filter_state_tests(TCase *tcase);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "net/arp.h"
+#include "net/checksum.h"
 #include "net/icmp.h"
 #include "net/transport.h"
 
@@ -221,6 +222,32 @@ START_TEST(pings_are_answered)
 }
 END_TEST
 
+// The filter of A sees the answer as the datagram that it is in pieces of.
+START_TEST(pings_in_fragments_are_answered_in_fragments)
+{
+	struct frame request = frame_icmp_echo(&a_to_s, 7, 2600);
+	struct frame reply = frame_icmp_echo(&s_to_a, 7, 2600);
+	struct icmp_wire *icmp = (struct icmp_wire *)frame_l4(&reply);
+
+	icmp->type = ICMP_ECHO_REPLY;
+	icmp->checksum = checksum_patch(icmp->checksum, htons(ICMP_ECHO_REQUEST << 8), 0);
+	service_node("", "");
+	for (unsigned start = 0; start < 2608; start += 1304) {
+		struct frame piece = frame_piece(&request, 1, start, 1304);
+
+		expect_none("a");
+		arrive("a", &piece);
+	}
+	for (unsigned start = 0; start < 2608; start += 1424) { // of 1430 a multiple of 8
+		struct frame answer = sent("a");
+		struct frame piece = frame_piece(&reply, ntohs(frame_ip(&answer)->id), start, 1424);
+
+		ck_assert(frame_equal(&answer, &piece));
+	}
+	expect_none("a");
+}
+END_TEST
+
 // The error quotes a flow of A, so that its filter lets it in.
 START_TEST(closed_ports_are_refused)
 {
@@ -366,6 +393,32 @@ START_TEST(metadata_goes_to_the_backend_and_back)
 }
 END_TEST
 
+START_TEST(metadata_in_fragments_reaches_the_backend_whole)
+{
+	struct frame request = frame_tcp(&a_to_metadata, 1024, HTTP, 400);
+	struct frame backend_is, for_backend;
+	const char *ours;
+
+	service_node("", BACKEND);
+	ours = device_mac_text("meta");
+	backend_is = tell(MAC_BACKEND, METADATA, ours, IP_A);
+	for_backend =
+		frame_tcp(&(struct hosts){ours, MAC_BACKEND, IP_A, METADATA}, 1024, HTTP, 400);
+	frame_ip(&for_backend)->id = htons(1);
+	frame_fix_ip(&for_backend);
+	for (unsigned start = 0; start < 420; start += 216) {
+		struct frame piece = frame_piece(&request, 1, start, 216);
+
+		arrive("a", &piece);
+	}
+	ck_assert_uint_eq(n_sent("meta"), 1); // who has it?
+	forget_sent("meta");
+	arrive_privately("meta", &backend_is);
+	expect("meta", &for_backend);
+	expect_none("meta");
+}
+END_TEST
+
 START_TEST(metadata_is_dropped_while_no_backend_answers)
 {
 	struct frame request = frame_tcp(&a_to_metadata, 1024, HTTP, 0);
@@ -430,6 +483,7 @@ void service_tests(TCase *tcase)
 		item_93_without_the_responder_requests_flood,
 		item_94_malformed_arp_to_an_own_port_dies,
 		pings_are_answered,
+		pings_in_fragments_are_answered_in_fragments,
 		closed_ports_are_refused,
 		refusals_are_limited,
 		what_there_is_no_answer_to_dies,
@@ -437,6 +491,7 @@ void service_tests(TCase *tcase)
 		names_are_for_the_own_subnets,
 		metadata_without_a_backend_is_refused,
 		metadata_goes_to_the_backend_and_back,
+		metadata_in_fragments_reaches_the_backend_whole,
 		metadata_is_dropped_while_no_backend_answers,
 		a_backend_reaches_its_clients_only,
 		a_backend_that_goes_takes_its_packets_along,

@@ -33,6 +33,7 @@ def test_udhcpc_gets_its_lease(cloud, network):
     assert lease["staticroutes"] == metadata and lease["msstaticroutes"] == metadata
     assert guest.mtu() == plan.mtu
     assert guest.ping(plan.service), "the service address answers"
+    assert guest.ping(plan.service, size=3000), "and puts fragments together"
     rows = cloud.node1.rpc("lease.list", network=network)
     assert [(row["address"], row["mac"]) for row in rows] == [(plan.address, guest.hwaddr)]
     assert plan.address in cloud.node1.cli("lease", "show", "network", network)

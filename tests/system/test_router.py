@@ -209,6 +209,18 @@ def test_traceroute(cloud, how):
     assert trace(cloud.c, FLOATING) == [["172.16.2.1"], [FLOATING]]
 
 
+def test_pings_of_the_router_in_fragments(cloud):
+    """Answered as Linux does, and in fragments of what each network carries."""
+    for guest, address in ((cloud.a, cloud.a.gateway), (cloud.a, cloud.c.gateway), (cloud.c, GATEWAY),
+                           (cloud.b, cloud.b.gateway), (cloud.x, GATEWAY)):
+        seen = Capture(guest)
+        assert guest.ping(address, size=3000), f"{guest.short} to {address}"
+        answers = seen.matching(lambda f, address=address: IP in f and f[IP].src == address)
+        assert len(answers) == 9, "three for each ping"
+        assert {f[IP].len for f in answers if f[IP].flags.MF} == {1500 if guest is cloud.x else 1444}
+    assert cloud.x.ping(GATEWAY, count=1, size=65507), "the largest that there is"
+
+
 def test_mtr(cloud):
     for ns, to, hops in ((cloud.c, FAR, ["172.16.2.1", "10.1.0.1", FAR]),
                          (cloud.far, FLOATING, ["8.8.8.1", GATEWAY, FLOATING])):
