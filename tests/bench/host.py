@@ -20,6 +20,9 @@ WORKER_CPU = 1
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 LOCK = "/run/lock/weft-bench"
 MEMORY_MB = 2048 # for each system under test
+QUIET = 0.85 # of the core's best speed
+PROBE_MS = 4
+PATIENCE_S = 20 # for a core to be quiet
 
 
 class BenchError(Exception):
@@ -125,6 +128,41 @@ def eal_memory(hugepages):
     return ["--in-memory"] if hugepages else ["--no-huge", "-m", str(MEMORY_MB)]
 
 
+class Core:
+    """How fast the CPU under test is. On a virtual machine a neighbour on the other thread of its core
+    takes up to half of that away, for seconds at a time, of which nothing else tells."""
+
+    def __init__(self):
+        self.best = 0.0
+        self.tool = None
+
+    def find_best(self, tool, seconds):
+        """Looks for its best speed; a better one may be found later."""
+        self.tool = tool
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.speed()
+            time.sleep(0.1)
+
+    def speed(self):
+        """Additions a nanosecond, just now."""
+        speed = float(run(self.tool, str(WORKER_CPU), str(PROBE_MS)))
+        self.best = max(self.best, speed)
+        return speed
+
+    def is_quiet_at(self, speed):
+        return speed >= QUIET * self.best
+
+    def wait(self, deadline):
+        """Until it is quiet, or the deadline; returns its speed."""
+        while not self.is_quiet_at(speed := self.speed()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return speed
+
+
+CORE = Core()
+
+
 class Stopwatch:
     """CPU time of the busiest thread of a process between two moments.
 
@@ -161,16 +199,27 @@ class Sample:
         self.mpps = packets / wall_s / 1e6
         self.cycles = tsc_hz() * min(cpu_s or wall_s, wall_s) / packets
         self.stolen = max(0.0, 1 - cpu_s / wall_s) if cpu_s else 0.0
+        self.core_speed = None # the lower of those before and after; None: not known
+
+    @property
+    def is_quiet(self):
+        return self.core_speed is None or CORE.is_quiet_at(self.core_speed)
 
 
 def measure(pid, count, seconds):
-    """The growth of count() during `seconds` as a Sample."""
-    watch = Stopwatch(pid)
-    before = count()
-    time.sleep(seconds)
-    after = count()
-    wall_s, cpu_s = watch.stop()
-    return Sample(after - before, wall_s, cpu_s)
+    """The growth of count() during `seconds` as a Sample: of an interval between two moments in which
+    the core is quiet, if there is one before our patience ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        speed = CORE.wait(deadline)
+        watch = Stopwatch(pid)
+        before = count()
+        time.sleep(seconds)
+        after = count()
+        sample = Sample(after - before, *watch.stop())
+        sample.core_speed = min(speed, CORE.speed())
+        if sample.is_quiet or time.monotonic() > deadline:
+            return sample
 
 
 def counted(packets, cycles):

@@ -16,7 +16,7 @@ import ovs_dpdk
 import report
 import testpmd
 import weft
-from host import MEMORY_MB, BenchError
+from host import CORE, MEMORY_MB, BenchError
 
 # case: kinds of captures, forth and back
 CASES = {"l2": ["l2"], "push": ["l2"], "pop": ["vlan"], "encap": ["l2"], "decap": ["vxlan"],
@@ -27,6 +27,7 @@ FILTERED_CASES = ["filter", "filter+encap", "filter-new", "filter+encap-new", "f
 ROUTED_CASES = ["route", "snat", "fip", "snat-new"]
 OPEN_CASES = [case for case in CASES if case not in FILTERED_CASES + ROUTED_CASES]
 NEEDED_MB = 2 * MEMORY_MB # one system at a time, but others on the machine use hugepages as well
+LISTENING_S = 5 # for the core's best speed
 MACS = [1, 1000, 100000]
 SIZES = ["64", "1400", "imix"]
 
@@ -139,7 +140,8 @@ class Replay:
                     if system == "ovs" and (not self.with_ovs or row.udp_checksum):
                         continue
                     self._sample(row, system, series[system], shared)
-                cycles = [f"{s} {v.samples[-1].cycles:.1f}" for s, v in series.items() if v.samples]
+                cycles = [f"{s} {v.samples[-1].cycles:.1f}{'' if v.samples[-1].is_quiet else '!'}"
+                    for s, v in series.items() if v.samples]
                 print(f"[{repetition + 1}/{repetitions}] {name}: {', '.join(cycles)} cycles",
                     file=sys.stderr, flush=True)
         return results
@@ -164,8 +166,10 @@ def run(cleanup, args):
         sys.exit(f"bench: no case \"{error}\"; a case is CASE[:MACS[:SIZE]], or "
             f"CASE[:FLOWS[:SIZE[:RULES]]] of a filtered port, CASE[:FLOWS[:SIZE]] of a router, with CASE one of {', '.join(CASES)}, "
             f"encap+csum, SIZE one of {', '.join(SIZES)}, at most 1000000 MACs or flows and 1000 rules")
+    CORE.find_best(weft.built("tests/bench/core_speed"), LISTENING_S)
     results = Replay(cleanup, args).run(rows, args.repetitions)
     print(report.table(results))
+    print(report.quiet(results, CORE.best) or "")
     args.result["rows"] = report.as_json(results)
     failed = [name for name, series in results if any(s.error for s in series.values())]
     if failed:

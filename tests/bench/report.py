@@ -15,19 +15,24 @@ class Series:
         self.samples.append(sample)
 
     @property
+    def counted(self):
+        """Those of a quiet core, if there are any."""
+        return [s for s in self.samples if s.is_quiet] or self.samples
+
+    @property
     def cycles(self):
-        return statistics.median(s.cycles for s in self.samples) if self.samples else None
+        return statistics.median(s.cycles for s in self.counted) if self.samples else None
 
     @property
     def mpps(self):
-        return statistics.median(s.mpps for s in self.samples) if self.samples else None
+        return statistics.median(s.mpps for s in self.counted) if self.samples else None
 
     @property
     def spread(self):
         """Half the range of the samples over their median."""
-        if len(self.samples) < 2:
+        if len(self.counted) < 2:
             return 0.0
-        cycles = [s.cycles for s in self.samples]
+        cycles = [s.cycles for s in self.counted]
         return (max(cycles) - min(cycles)) / 2 / self.cycles
 
     def as_json(self):
@@ -39,6 +44,7 @@ class Series:
             "spread": round(self.spread, 3),
             "cpu_lost": round(max(s.stolen for s in self.samples), 3),
             "samples": [round(s.cycles, 1) for s in self.samples],
+            "core_speeds": [s.core_speed for s in self.samples],
         }
 
 
@@ -79,6 +85,18 @@ def table(rows):
             _cell(ratio(ovs.cycles, weft.cycles), "%.2f"),
             _cell(ratio(weft.cycles, row["io"].cycles), "%.2f")))
     return _align(lines)
+
+
+def quiet(rows, best):
+    """How quiet the core was, in words; None when that was not measured."""
+    samples = [s for _, row in rows for series in row.values() for s in series.samples if s.core_speed]
+    loud = sum(not s.is_quiet for s in samples)
+    if not samples:
+        return None
+    text = f"core: {best:.1f} additions/ns at its best"
+    if loud:
+        text += f"; much slower around {loud} of {len(samples)} samples, which count where there is no other"
+    return text
 
 
 def as_json(rows):

@@ -21,16 +21,20 @@ TEACHER_MAC = "02:dd:00:00:00:01"
 NEIGHBOURS_AT_ONCE = 50
 
 
-def binary():
-    """$WEFT_BUILD, or the tree's own build directory; built when there is none."""
+def built(target):
+    """Path of a program in $WEFT_BUILD, or the tree's own build directory; built when it is not there."""
     build = os.path.abspath(os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build")))
-    path = os.path.join(build, "datapath/weftd")
+    path = os.path.join(build, target)
     if not os.path.exists(path):
-        print(f"building {build}", file=sys.stderr)
+        print(f"building {path}", file=sys.stderr)
         if not os.path.exists(os.path.join(build, "build.ninja")):
             run("meson", "setup", build, ROOT)
-        run("ninja", "-C", build, "datapath/weftd")
+        run("ninja", "-C", build, target)
     return path
+
+
+def binary():
+    return built("datapath/weftd")
 
 
 def base_document(segments):
