@@ -17,7 +17,7 @@
 struct entry {
 	const struct attachment *attachment;
 	const struct network *network;
-	unsigned id;  // of the attachment; wider than in a packet, as in a handover
+	unsigned id;  // of the attachment; wider than in a packet, as in output
 	uint64_t key; // FDB key of no MAC
 	bool is_up;   // attachment and network are
 	uint64_t packets;

@@ -11,12 +11,23 @@
 
 #include "pipeline/stages.h"
 
-// What packets to an attachment have in common, looked up once for those in a row.
-struct exit {
-	struct handover handover;
-	const struct attachment *attachment; // they go out by
-	bool special;			     // it is weft's own, or down
+// What packets from one attachment to another have in common, looked up once for those in a row,
+// and how many they are, counted once.
+struct handover {
+	const struct attachment *attachment; // it goes out by
+	unsigned in; // wider than in a packet: compared one by one, never as a pair in memory
+	unsigned out;
+	bool special; // it is weft's own, or down
+	uint64_t packets;
 };
+
+static void handover_end(struct worker_ctx *ctx, const struct handover *handover)
+{
+	if (handover->in == handover->out)
+		return; // sent by control: never in another's care
+	counter_add(&attachment_counters(ctx, handover->in)->handed_out, handover->packets);
+	counter_add(&attachment_counters(ctx, handover->out)->handed_in, handover->packets);
+}
 
 // Weft's own, or down.
 static inline bool is_special(const struct attachment *attachment)
@@ -24,11 +35,17 @@ static inline bool is_special(const struct attachment *attachment)
 	return (attachment->flags & (ATTACHMENT_UP | ATTACHMENT_INTERNAL)) != ATTACHMENT_UP;
 }
 
-static inline void exit_by(struct worker_ctx *ctx, struct exit *exit, const struct packet *p)
+static inline void handover_to(
+	struct worker_ctx *ctx, struct handover *handover, const struct packet *p)
 {
-	if (unlikely(handover_next(ctx, &exit->handover, p->in, p->out))) {
-		exit->attachment = &ctx->snapshot->attachments[p->out];
-		exit->special = is_special(exit->attachment);
+	if (unlikely(p->in != handover->in || p->out != handover->out)) {
+		handover_end(ctx, handover);
+		*handover = (struct handover){
+			.attachment = &ctx->snapshot->attachments[p->out],
+			.in = p->in,
+			.out = p->out,
+			.special = is_special(&ctx->snapshot->attachments[p->out]),
+		};
 	}
 }
 
@@ -97,20 +114,20 @@ static inline bool output(
 
 void stage_output(struct worker_ctx *ctx, struct burst *burst)
 {
-	struct exit exit = {.attachment = ctx->snapshot->attachments, .special = true};
+	struct handover handover = {.attachment = ctx->snapshot->attachments, .special = true};
 	struct packet *to = burst->packets;
 
 	ctx->n_tunnel = 0;
 	BURST_FOREACH (p, burst) {
-		exit_by(ctx, &exit, p);
-		if (unlikely(exit.special)) {
-			exit.handover.packets += end_here(ctx, p, exit.attachment);
+		handover_to(ctx, &handover, p);
+		if (unlikely(handover.special)) {
+			handover.packets += end_here(ctx, p, handover.attachment);
 			continue;
 		}
-		exit.handover.packets++;
-		if (likely(output(ctx, p, exit.attachment)))
+		handover.packets++;
+		if (likely(output(ctx, p, handover.attachment)))
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);
-	handover_end(ctx, &exit.handover);
+	handover_end(ctx, &handover);
 }

@@ -347,6 +347,8 @@ static inline void enter(
 	const struct attachment *out = &ctx->snapshot->attachments[id];
 	uint64_t domain_key = fdb_key(ctx->snapshot->networks[out->network].domain, 0);
 
+	counter_add(&attachment_counters(ctx, p->care)->handed_out, 1);
+	counter_add(&attachment_counters(ctx, id)->handed_in, 1);
 	packet_set_macs(p, mac, out->mac);
 	// The padding of another link.
 	p->len = ETHERNET_LEN + r->l3_len;
@@ -400,8 +402,7 @@ static inline enum drop_reason rewrite(const struct routing *r, uint8_t *l3)
 }
 
 // False: the packet has ended.
-static inline bool route(
-	struct worker_ctx *ctx, struct packet *p, struct routing *r, struct handover *handover)
+static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routing *r)
 {
 	uint8_t *l3 = p->frame + ETHERNET_LEN;
 	enum drop_reason reason = INET_OK;
@@ -425,7 +426,6 @@ static inline bool route(
 		return false;
 	}
 	nat_decrement_ttl((struct ipv4_wire *)l3);
-	handover_add(ctx, handover, p->care, r->out);
 	enter(ctx, p, r, decision.mac);
 	return true;
 }
@@ -468,20 +468,18 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	struct packet *to = burst->packets;
 	struct routing *r = ctx->routing;
 	uint16_t n = read_burst(ctx, burst);
-	struct handover handover = {0};
 	bool all_fit = true;
 
 	if (n != 0)
 		find_sessions(ctx, burst, n);
 	BURST_FOREACH (p, burst) {
-		if (likely(route(ctx, p, r, &handover))) {
+		if (likely(route(ctx, p, r))) {
 			all_fit &= r->fits;
 			to = burst_keep(to, p);
 		}
 		r++;
 	}
 	burst_end(burst, to);
-	handover_end(ctx, &handover);
 	if (burst->n != 0)
 		send_on(ctx, burst, all_fit);
 }

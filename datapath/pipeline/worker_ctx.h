@@ -91,39 +91,6 @@ static inline void drop(struct worker_ctx *ctx, const struct packet *p, enum dro
 	rte_pktmbuf_free(p->mbuf);
 }
 
-// Packets in a row that pass from the care of one attachment into that of another, counted at once.
-struct handover {
-	unsigned from; // wider than in a packet: compared one by one, never as a pair in memory
-	unsigned to;
-	uint64_t packets;
-};
-
-static inline void handover_end(struct worker_ctx *ctx, const struct handover *handover)
-{
-	if (handover->from == handover->to)
-		return; // sent by control: never in another's care
-	counter_add(&attachment_counters(ctx, handover->from)->handed_out, handover->packets);
-	counter_add(&attachment_counters(ctx, handover->to)->handed_in, handover->packets);
-}
-
-// True: others are next, and the attachments have changed.
-static inline bool handover_next(
-	struct worker_ctx *ctx, struct handover *handover, uint16_t from, uint16_t to)
-{
-	if (likely(from == handover->from && to == handover->to))
-		return false;
-	handover_end(ctx, handover);
-	*handover = (struct handover){.from = from, .to = to};
-	return true;
-}
-
-static inline void handover_add(
-	struct worker_ctx *ctx, struct handover *handover, uint16_t from, uint16_t to)
-{
-	handover_next(ctx, handover, from, to);
-	handover->packets++;
-}
-
 // Counts a received packet that ends before admit on the attachment where it ends.
 static inline void settle(struct worker_ctx *ctx, struct packet *p, uint16_t attachment)
 {
