@@ -237,6 +237,35 @@ static void compile_floating(struct draft *d)
 	}
 }
 
+// ---- what no other can send from ---------------------------------------------------------------
+
+static bool is_own(const struct route *route)
+{
+	return route->source == ROUTE_OWN || route->source == ROUTE_BROADCAST;
+}
+
+// Of the routes, and of the map of floating addresses.
+static void compile_own(struct draft *d)
+{
+	const struct router_map *fixed = &d->router->fixed;
+	uint32_t n_slots = fixed->slots != NULL ? fixed->mask + 1 : 0;
+	struct router_pair *own = new_map(d, &d->router->own, d->n_routes + n_slots);
+	uint32_t mask = d->router->own.mask;
+
+	for (size_t i = 0; i < d->n_routes; i++) {
+		rte_be32_t address = d->routes[i].prefix;
+
+		if (is_own(&d->routes[i]))
+			put(own, mask, (struct router_pair){address, address});
+	}
+	for (uint32_t i = 0; i < n_slots; i++) {
+		rte_be32_t address = fixed->slots[i].from;
+
+		if (address != 0)
+			put(own, mask, (struct router_pair){address, address});
+	}
+}
+
 // ---- routers -----------------------------------------------------------------------------------
 
 static void compile_port(struct draft *d, const struct router_port *port, uint16_t router)
@@ -276,6 +305,7 @@ static void compile_router(struct draft *d, uint16_t id)
 	}
 	compile_routes(d);
 	compile_floating(d);
+	compile_own(d);
 }
 
 // The attachments of routers, by network.

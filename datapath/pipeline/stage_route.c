@@ -83,16 +83,13 @@ static enum drop_reason check_uncommon(rte_be32_t source, rte_be32_t destination
 	return DROP_RTR_MARTIAN; // 0/8, 127/8, 240/4
 }
 
-// Whether the routes tell that no packet coming in `by` an interface can have this source.
+// Whether no packet that comes in `by` an interface can have this source.
 static inline bool is_martian_source(const struct router *router, rte_be32_t source, uint16_t by)
 {
-	const struct route_target *target = route_find(&router->routes, source);
-
-	if (target->kind == ROUTE_TO_SELF || target->kind == ROUTE_TO_BROADCAST)
+	if (unlikely(router_map_find(&router->own, source) != 0))
 		return true;
-	if (unlikely(router_map_find(&router->fixed, source) != 0))
-		return true;
-	return unlikely(router->flags & ROUTER_STRICT_SOURCE) && !leads_back(router, target, by);
+	return unlikely(router->flags & ROUTER_STRICT_SOURCE) &&
+	       !leads_back(router, route_find(&router->routes, source), by);
 }
 
 // The same of a packet that may have a session. What has one is asked again when something has
@@ -116,7 +113,7 @@ static inline bool is_tracked_martian(const struct worker_ctx *ctx, const struct
 	return false;
 }
 
-// All that is known without the routes.
+// All else that is known of it alone.
 static inline enum drop_reason check(const struct packet *p, uint16_t *header_len)
 {
 	const uint8_t *l3 = p->frame + ETHERNET_LEN;
