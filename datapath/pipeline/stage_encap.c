@@ -43,9 +43,9 @@ static void write_ip4(struct worker_ctx *ctx, struct ipv4_wire *ip, const struct
 	ip->total_len = total_len;
 	ip->id = id;
 	ip->fragment = fragment;
-	ip->checksum = sum_invert(
-		checksum_fold(template_sum + total_len + id + fragment + rte_cpu_to_be_16(tos) +
-			      sum_invert(rte_cpu_to_be_16(old_tos))));
+	ip->checksum =
+		sum_invert(sum_fold((uint64_t)template_sum + total_len + id + fragment +
+				    rte_cpu_to_be_16(tos) + sum_invert(rte_cpu_to_be_16(old_tos))));
 }
 
 static void write_udp(struct worker_ctx *ctx, struct udp_wire *udp, const struct packet *p,

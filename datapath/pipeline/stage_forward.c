@@ -63,7 +63,8 @@ static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p, uint
 
 static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, struct packet *p)
 {
-	uint16_t out;
+	const struct snapshot *snapshot = ctx->snapshot;
+	uint16_t network = p->network, out;
 
 	if (p->destination & MAC_GROUP_BIT) {
 		set_flood(ctx, p);
@@ -76,7 +77,7 @@ static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, s
 		// From one VTEP to another is back to where it came from, too: the tunnel.
 		if (unlikely(p->flags & PACKET_FROM_TUNNEL))
 			return hairpin(ctx, p);
-		out = ctx->snapshot->networks[p->network].tunnel;
+		out = snapshot->networks[network].tunnel;
 		p->remote = location & ~LOCATION_REMOTE;
 	} else {
 		if (unlikely(location == p->location && location != 0))
@@ -84,9 +85,9 @@ static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, s
 		out = location;
 	}
 	// An entry may outlive for a moment what it points to. Attachment 0 is in no network.
-	const struct attachment *attachment = &ctx->snapshot->attachments[out];
+	const struct attachment *attachment = &snapshot->attachments[out];
 
-	if (unlikely(out >= ctx->snapshot->n_attachments || attachment->network != p->network))
+	if (unlikely(out >= snapshot->n_attachments || attachment->network != network))
 		return forward_unknown(ctx, p);
 	if (attachment->kind == ATTACHMENT_ROUTER)
 		return to_router(ctx, p, out);

@@ -235,6 +235,7 @@ enum fate {
 
 struct decision {
 	enum fate fate;
+	const struct attachment *out; // ROUTED: that it leaves by
 	union {
 		uint64_t mac;		 // ROUTED: of the next hop
 		enum drop_reason reason; // DROPPED
@@ -290,7 +291,7 @@ static inline struct decision to_next_hop(
 	if (unlikely(mac == 0))
 		return (struct decision){.fate = UNRESOLVED};
 	neighbour_used(used_s, ctx->now_s);
-	return (struct decision){.fate = ROUTED, .mac = mac};
+	return (struct decision){.fate = ROUTED, .mac = mac, .out = out};
 }
 
 static inline struct decision decide(
@@ -337,11 +338,12 @@ static void give_up(struct worker_ctx *ctx, struct packet *p, const struct routi
 }
 
 // The packet is in the care of the attachment it leaves by, as if that had sent it.
-static inline void enter(
-	struct worker_ctx *ctx, struct packet *p, const struct routing *r, uint64_t mac)
+static inline void enter(struct worker_ctx *ctx, struct packet *p, const struct routing *r,
+	const struct decision *decision)
 {
+	uint64_t mac = decision->mac;
 	uint16_t id = r->out;
-	const struct attachment *out = &ctx->snapshot->attachments[id];
+	const struct attachment *out = decision->out;
 	uint64_t domain_key = fdb_key(ctx->snapshot->networks[out->network].domain, 0);
 
 	counter_add(&attachment_counters(ctx, p->care)->handed_out, 1);
@@ -423,7 +425,7 @@ static inline bool route(struct worker_ctx *ctx, struct packet *p, struct routin
 		return false;
 	}
 	nat_decrement_ttl((struct ipv4_wire *)l3);
-	enter(ctx, p, r, decision.mac);
+	enter(ctx, p, r, &decision);
 	return true;
 }
 
