@@ -13,26 +13,17 @@
 
 #define LINK_LOCAL_MACS UINT64_C(0x0180c2000000) // the last four bits are free
 
-// The attachment of packets in a row, looked up once for them, and how many they are, counted once.
+// The attachment of packets in a row, looked up once for them.
 struct entry {
 	const struct attachment *attachment;
 	const struct network *network;
 	unsigned id;  // of the attachment; wider than in a packet, as in output
 	uint64_t key; // FDB key of no MAC
 	bool is_up;   // attachment and network are
-	uint64_t packets;
-	uint64_t bytes;
+	struct attachment_counters *counters;
 };
 
-static void entry_end(struct worker_ctx *ctx, const struct entry *entry)
-{
-	struct attachment_counters *counters = attachment_counters(ctx, entry->id);
-
-	counter_add(&counters->rx, entry->packets);
-	counter_add(&counters->rx_bytes, entry->bytes);
-}
-
-static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint16_t id)
+static void entry_begin(struct worker_ctx *ctx, struct entry *entry, uint16_t id)
 {
 	const struct attachment *attachment = &ctx->snapshot->attachments[id];
 
@@ -41,8 +32,7 @@ static void entry_begin(const struct worker_ctx *ctx, struct entry *entry, uint1
 	entry->id = id;
 	entry->key = fdb_key(entry->network->domain, 0);
 	entry->is_up = attachment->flags & ATTACHMENT_UP && entry->network->flags & NETWORK_UP;
-	entry->packets = 0;
-	entry->bytes = 0;
+	entry->counters = attachment_counters(ctx, id);
 }
 
 // A port that has its device for itself: tags are the instance's own business, or not allowed.
@@ -162,12 +152,10 @@ static inline bool admit(struct worker_ctx *ctx, struct packet *p, struct entry 
 		drop_unclassified(ctx, p, reason);
 		return false;
 	}
-	if (unlikely(p->in != entry->id)) {
-		entry_end(ctx, entry);
+	if (unlikely(p->in != entry->id))
 		entry_begin(ctx, entry, p->in);
-	}
-	entry->packets++;
-	entry->bytes += p->len;
+	counter_add(&entry->counters->rx, 1);
+	counter_add(&entry->counters->rx_bytes, p->len);
 	p->care = p->in;
 	reason = check(entry, p);
 	if (unlikely(reason != N_DROP_REASONS)) {
@@ -197,5 +185,4 @@ void stage_admit(struct worker_ctx *ctx, struct burst *burst)
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);
-	entry_end(ctx, &entry);
 }
