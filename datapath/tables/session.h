@@ -158,11 +158,12 @@ struct session {
 	// What is known of the flow until it may have changed; conntrack sets it to 0 and leaves it
 	// alone.
 	union {
-		struct {		     // zone of a network: the filters' stamp
-			uint32_t epoch;	     // of the filters when the rows were found; 0: never
-			uint32_t egress_row; // counter row that accepted the flow on its way out
-					     // of the originator
-			uint32_t ingress_row; // and on its way into the port `ingress`
+		// Zone of a network: the filters' stamp. The rows are counters of what accepted
+		// the flow: out of its originator, and into the port `ingress`.
+		struct {
+			uint32_t epoch; // of the filters when the rows were found; 0: never
+			uint32_t egress_row;
+			uint32_t ingress_row;
 		};
 		// Zone of a router: the version of the snapshot by which the source of the
 		// originator's packets, and of the replies, was found right; 0: never.
