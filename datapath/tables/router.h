@@ -38,8 +38,9 @@ struct router {
 	struct route_table routes;
 	struct router_map fixed;    // floating address -> fixed address
 	struct router_map floating; // the other way round
-	struct router_map own;	    // what no other can send from: own addresses, floating ones,
-			       // broadcast addresses of connected subnets -> itself
+	// What no other can send from: own addresses, floating ones, broadcast addresses of
+	// connected subnets; each leads to itself.
+	struct router_map own;
 };
 
 static inline uint32_t router_map_slot(rte_be32_t address)
