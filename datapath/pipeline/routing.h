@@ -16,9 +16,10 @@ struct routing {
 	struct track_packet *track;	   // NULL: nothing here can be translated
 	rte_be32_t destination;		   // behind the translation
 	rte_be32_t next_hop;
-	uint32_t neighbour; // hash of the next hop
-	uint16_t by;	    // attachment of the router that it came to
-	uint16_t out;	    // that it leaves by
+	uint32_t neighbour_hash; // of the next hop
+	uint64_t neighbour_key;
+	uint16_t by;  // attachment of the router that it came to
+	uint16_t out; // that it leaves by
 	uint16_t l3_len;
 	bool fits;	    // the network behind it
 	bool is_translated; // what follows holds

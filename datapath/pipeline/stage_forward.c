@@ -7,6 +7,28 @@
 
 #include "pipeline/stages.h"
 
+#define N_KNOWN_ROUTERS 4
+
+// Routers that packets of the burst went to, by the hash of their MAC: what comes to a router is
+// mostly for one of few, however many networks come mixed by a tunnel.
+struct known_routers {
+	uint64_t key[N_KNOWN_ROUTERS]; // FDB key, 0: none
+	uint16_t attachment[N_KNOWN_ROUTERS];
+};
+
+static inline unsigned place_of(const struct packet *p)
+{
+	return p->destination_hash & (N_KNOWN_ROUTERS - 1);
+}
+
+// The attachment of the router that a packet goes to, 0: not known.
+static inline uint16_t known_router(const struct known_routers *known, const struct packet *p)
+{
+	unsigned place = place_of(p);
+
+	return known->key[place] == p->destination ? known->attachment[place] : 0;
+}
+
 static inline void set_flood(struct worker_ctx *ctx, struct packet *p)
 {
 	p->flags |= PACKET_FLOOD;
@@ -61,17 +83,22 @@ static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p, uint
 	return GONE;
 }
 
-static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, struct packet *p)
+static inline enum fate forward(
+	struct worker_ctx *ctx, struct known_routers *known, struct packet *p)
 {
+	uint16_t router = known_router(known, p);
+	uint32_t *seen_s;
 	const struct snapshot *snapshot = ctx->snapshot;
 	uint16_t network = p->network, out;
 
+	if (router != 0 && likely(router != p->location))
+		return to_router(ctx, p, router);
 	if (p->destination & MAC_GROUP_BIT) {
 		set_flood(ctx, p);
 		return STAYS;
 	}
-	uint16_t location = fdb_location(fdb_lookup_memo(
-		ctx->fdb, ctx->fdb_table, memo, p->destination, p->destination_hash));
+	uint16_t location = fdb_location(
+		fdb_lookup(ctx->fdb, ctx->fdb_table, p->destination, p->destination_hash, &seen_s));
 
 	if (location & LOCATION_REMOTE) {
 		// From one VTEP to another is back to where it came from, too: the tunnel.
@@ -89,8 +116,11 @@ static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, s
 
 	if (unlikely(out >= snapshot->n_attachments || attachment->network != network))
 		return forward_unknown(ctx, p);
-	if (attachment->kind == ATTACHMENT_ROUTER)
+	if (attachment->kind == ATTACHMENT_ROUTER) {
+		known->key[place_of(p)] = p->destination;
+		known->attachment[place_of(p)] = out;
 		return to_router(ctx, p, out);
+	}
 	p->out = out;
 	return STAYS;
 }
@@ -98,12 +128,12 @@ static inline enum fate forward(struct worker_ctx *ctx, struct fdb_memo *memo, s
 void stage_forward(struct worker_ctx *ctx, struct burst *burst)
 {
 	struct packet *to = burst->packets;
-	struct fdb_memo memo = {0};
+	struct known_routers known = {0};
 
 	ctx->n_flood = 0;
 	ctx->routed[ctx->n_routers].n = 0;
 	BURST_FOREACH (p, burst) {
-		if (forward(ctx, &memo, p) == STAYS)
+		if (forward(ctx, &known, p) == STAYS)
 			to = burst_keep(to, p);
 	}
 	burst_end(burst, to);

@@ -169,8 +169,8 @@ static inline void find_next_hop(struct worker_ctx *ctx, const struct packet *p,
 
 	r->out = hop->interface;
 	r->next_hop = hop->gateway != 0 ? hop->gateway : r->destination;
-	r->neighbour = neighbour_hash_prefetch(
-		ctx->tables->neighbours, neighbour_key(r->out, r->next_hop));
+	r->neighbour_key = neighbour_key(r->out, r->next_hop);
+	r->neighbour_hash = neighbour_hash_prefetch(ctx->tables->neighbours, r->neighbour_key);
 }
 
 static void track(struct worker_ctx *ctx, const struct packet *p, struct routing *r,
@@ -182,7 +182,7 @@ static void track(struct worker_ctx *ctx, const struct packet *p, struct routing
 }
 
 // Reads the packets of a burst. Those that stay have their place in ctx->routing; those that may
-// have a session are the first `n` of ctx->tracked. Of the others the way is known at once.
+// have a session are the first `n` of ctx->tracked.
 static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 {
 	const struct snapshot *snapshot = ctx->snapshot;
@@ -209,8 +209,6 @@ static uint16_t read_burst(struct worker_ctx *ctx, struct burst *burst)
 			track(ctx, p, r, header_len, &ctx->tracked[n++]);
 		} else if (likely(!is_martian_source(r->router, ip->source, r->by))) {
 			r->track = NULL;
-			if (likely(r->target->kind == ROUTE_TO_HOPS))
-				find_next_hop(ctx, p, r);
 		} else {
 			drop(ctx, p, DROP_RTR_MARTIAN);
 			continue;
@@ -263,6 +261,11 @@ static bool is_metadata_request(const struct packet *p, const struct routing *r)
 	       ip.protocol == IP_PROTOCOL_TCP && ip.destination_port == HTTP_PORT;
 }
 
+static inline bool is_link_local(rte_be32_t address)
+{
+	return is_in(address, 0xa9fe0000, 16);
+}
+
 // R6: nothing else goes to 169.254.0.0/16.
 static struct decision to_link_local(const struct packet *p, const struct routing *r)
 {
@@ -286,7 +289,7 @@ static inline struct decision to_next_hop(
 	if (unlikely(!r->fits) && load_16(p->frame + ETHERNET_LEN + 6) & RTE_BE16(IPV4_DF))
 		return refused(ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, mtu);
 	uint64_t mac = neighbour_lookup(
-		ctx->tables->neighbours, neighbour_key(r->out, r->next_hop), r->neighbour, &used_s);
+		ctx->tables->neighbours, r->neighbour_key, r->neighbour_hash, &used_s);
 
 	if (unlikely(mac == 0))
 		return (struct decision){.fate = UNRESOLVED};
@@ -294,22 +297,31 @@ static inline struct decision to_next_hop(
 	return (struct decision){.fate = ROUTED, .mac = mac, .out = out};
 }
 
+// Of what does not simply go on to a next hop.
+static struct decision decide_other(const struct packet *p, const struct routing *r)
+{
+	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
+
+	if (is_link_local(r->destination))
+		return to_link_local(p, r);
+	if (r->target->kind == ROUTE_TO_SELF)
+		return (struct decision){.fate = LOCAL};
+	if (r->target->kind == ROUTE_TO_BROADCAST)
+		return dropped(DROP_RTR_DIRECTED_BCAST);
+	if (ip->ttl <= 1)
+		return refused(ICMP_TIME_EXCEEDED, 0, 0);
+	return refused(ICMP_UNREACHABLE, 0, 0);
+}
+
 static inline struct decision decide(
 	struct worker_ctx *ctx, const struct packet *p, struct routing *r)
 {
 	const struct ipv4_wire *ip = (const struct ipv4_wire *)(p->frame + ETHERNET_LEN);
 
-	if (unlikely(is_in(r->destination, 0xa9fe0000, 16)))
-		return to_link_local(p, r);
-	if (unlikely(r->target->kind == ROUTE_TO_SELF))
-		return (struct decision){.fate = LOCAL};
-	if (unlikely(r->target->kind == ROUTE_TO_BROADCAST))
-		return dropped(DROP_RTR_DIRECTED_BCAST);
-	if (unlikely(ip->ttl <= 1))
-		return refused(ICMP_TIME_EXCEEDED, 0, 0);
-	if (unlikely(r->target->kind == ROUTE_TO_NOWHERE))
-		return refused(ICMP_UNREACHABLE, 0, 0);
-	return to_next_hop(ctx, p, r);
+	if (likely(r->target->kind == ROUTE_TO_HOPS && ip->ttl > 1 &&
+		    !is_link_local(r->destination)))
+		return to_next_hop(ctx, p, r);
+	return decide_other(p, r);
 }
 
 // Those that a worker can not finish leave as they came.
@@ -385,8 +397,6 @@ static inline void translate(struct worker_ctx *ctx, const struct tracker *track
 	}
 	if (r->destination != destination || r->target == NULL)
 		r->target = route_find(&r->router->routes, r->destination);
-	if (likely(r->target->kind == ROUTE_TO_HOPS))
-		find_next_hop(ctx, p, r);
 }
 
 // R10. INET_OK or icmp_err_bad.
@@ -447,17 +457,22 @@ static void send_on(struct worker_ctx *ctx, struct burst *routed, bool all_fit)
 	pipeline_forward(ctx, burst);
 }
 
-// Finds the sessions of the first `n` of ctx->tracked, and the way of their packets.
-static void find_sessions(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
+// Finds the sessions of the first `n` of ctx->tracked, and the way of each packet. In a pass of its
+// own, since each step waits for what the one before has found: those of several packets go on
+// side by side.
+static void find_ways(struct worker_ctx *ctx, struct burst *burst, uint16_t n)
 {
 	const struct tracker tracker = {
 		.sessions = ctx->tables->sessions, .worker = ctx->index, .now_s = ctx->now_s};
 	struct routing *r = ctx->routing;
 
-	track_lookup(&tracker, ctx->tracked, n);
+	if (n != 0)
+		track_lookup(&tracker, ctx->tracked, n);
 	BURST_FOREACH (p, burst) {
 		if (r->track != NULL)
 			translate(ctx, &tracker, p, r);
+		if (likely(r->target->kind == ROUTE_TO_HOPS))
+			find_next_hop(ctx, p, r);
 		r++;
 	}
 }
@@ -469,8 +484,7 @@ void stage_route(struct worker_ctx *ctx, struct burst *burst)
 	uint16_t n = read_burst(ctx, burst);
 	bool all_fit = true;
 
-	if (n != 0)
-		find_sessions(ctx, burst, n);
+	find_ways(ctx, burst, n);
 	BURST_FOREACH (p, burst) {
 		if (likely(route(ctx, p, r))) {
 			all_fit &= r->fits;

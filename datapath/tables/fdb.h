@@ -169,25 +169,6 @@ static inline uint32_t fdb_lookup(const struct fdb *fdb, const struct fdb_table 
 	return 0;
 }
 
-// What was looked up last: packets in a row often have the same key.
-struct fdb_memo {
-	uint64_t key; // 0: nothing yet, as no frame is to
-	uint32_t value;
-};
-
-// As fdb_lookup(), for who does not ask when the MAC was seen.
-static inline uint32_t fdb_lookup_memo(const struct fdb *fdb, const struct fdb_table *table,
-	struct fdb_memo *memo, uint64_t key, uint32_t hash)
-{
-	uint32_t *seen_s;
-
-	if (memo->key != key) {
-		memo->key = key;
-		memo->value = fdb_lookup(fdb, table, key, hash, &seen_s);
-	}
-	return memo->value;
-}
-
 // Notes that a frame from the MAC was seen: one store a second at most, since the line is shared.
 static inline void fdb_refresh(uint32_t *seen_s, uint32_t now_s)
 {
