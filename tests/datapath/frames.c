@@ -353,3 +353,19 @@ struct frame frame_inner(const struct frame *frame)
 	memcpy(inner.bytes, frame->bytes + start, inner.len);
 	return inner;
 }
+
+static uint64_t random_state;
+
+void random_seed(uint64_t seed)
+{
+	random_state = seed;
+}
+
+// xorshift64
+uint32_t random_u32(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 16);
+}

@@ -69,3 +69,7 @@ bool frame_ip_checksum_ok(const struct frame *frame);
 bool frame_udp_checksum_ok(const struct frame *frame); // 0 is not right
 // The inner frame of a tunnel datagram.
 struct frame frame_inner(const struct frame *frame);
+
+// The same numbers in each run, from a seed that is not 0 on.
+void random_seed(uint64_t seed);
+uint32_t random_u32(void);

@@ -10,17 +10,6 @@
 #define LONGEST	  2000
 #define BURST_MAX 16
 
-static uint64_t state;
-
-// xorshift64
-static uint32_t random_u32(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
-
 static const char *random_device(void)
 {
 	static const char *const devices[] = {"a", "b", "c", "p", "v", "w", "ens18", "ens19"};
@@ -105,7 +94,7 @@ static void random_bursts(struct frame (*make)(void), bool mutated)
 
 START_TEST(item_120_random_frames)
 {
-	state = UINT64_C(0x9e3779b97f4a7c15);
+	random_seed(UINT64_C(0x9e3779b97f4a7c15));
 	node(HEADEND ", " OPEN);
 	random_bursts(random_frame, false);
 	any_drops();
@@ -114,7 +103,7 @@ END_TEST
 
 START_TEST(item_120_mutated_frames)
 {
-	state = UINT64_C(0xd1b54a32d192ed03);
+	random_seed(UINT64_C(0xd1b54a32d192ed03));
 	node(HEADEND ", " OPEN);
 	random_bursts(known_frame, true);
 	any_drops();
@@ -124,7 +113,7 @@ END_TEST
 // The same where tags pass everywhere and a tag is on the underlay.
 START_TEST(item_120_mutated_frames_with_tags)
 {
-	state = UINT64_C(0x2545f4914f6cdd1d);
+	random_seed(UINT64_C(0x2545f4914f6cdd1d));
 	configure("{'uplinks': {'provider': {'device': 'fake:ens19', 'vlans': '1001-2000'},"
 		  " 'underlay': {'device': 'fake:ens18', 'vlan': 1001,"
 		  " 'address': '192.168.31.104/24'}}, 'tunnel': {" TUNNEL_KEYS HEADEND ", " OPEN

@@ -529,17 +529,6 @@ END_TEST
 #define N_FRAMES  20000
 #define BURST_MAX 8
 
-static uint64_t state;
-
-// xorshift64
-static uint32_t random_u32(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
-
 static const struct {
 	const char *device;
 	struct hosts hosts;
@@ -656,7 +645,7 @@ START_TEST(item_120_mutated_packets_through_a_router)
 {
 	struct frame *frames = calloc(BURST_MAX, sizeof(*frames));
 
-	state = UINT64_C(0x9e3779b97f4a7c15);
+	random_seed(UINT64_C(0x9e3779b97f4a7c15));
 	router_node(&(struct router_config_text){.gateway = "",
 		.more_ports = ", 'd': {'network': 'vxlan1', 'device': 'fake:d', 'mac':"
 			      " 'fa:16:3e:00:00:0d', 'addresses': ['172.16.1.44'],"
