@@ -86,10 +86,9 @@ static inline enum fate to_router(struct worker_ctx *ctx, struct packet *p, uint
 static inline enum fate forward(
 	struct worker_ctx *ctx, struct known_routers *known, struct packet *p)
 {
-	uint16_t router = known_router(known, p);
-	uint32_t *seen_s;
 	const struct snapshot *snapshot = ctx->snapshot;
-	uint16_t network = p->network, out;
+	uint16_t network = p->network, router = known_router(known, p), out;
+	uint32_t *seen_s;
 
 	if (router != 0 && likely(router != p->location))
 		return to_router(ctx, p, router);

@@ -169,7 +169,9 @@ def run(cleanup, args):
     CORE.find_best(weft.built("tests/bench/core_speed"), LISTENING_S)
     results = Replay(cleanup, args).run(rows, args.repetitions)
     print(report.table(results))
-    print(report.quiet(results, CORE.best) or "")
+    text = report.quiet(results, CORE.best)
+    if text:
+        print(text)
     args.result["rows"] = report.as_json(results)
     failed = [name for name, series in results if any(s.error for s in series.values())]
     if failed:

@@ -15,24 +15,24 @@ class Series:
         self.samples.append(sample)
 
     @property
-    def counted(self):
+    def judged(self):
         """Those of a quiet core, if there are any."""
         return [s for s in self.samples if s.is_quiet] or self.samples
 
     @property
     def cycles(self):
-        return statistics.median(s.cycles for s in self.counted) if self.samples else None
+        return statistics.median(s.cycles for s in self.judged) if self.samples else None
 
     @property
     def mpps(self):
-        return statistics.median(s.mpps for s in self.counted) if self.samples else None
+        return statistics.median(s.mpps for s in self.judged) if self.samples else None
 
     @property
     def spread(self):
         """Half the range of the samples over their median."""
-        if len(self.counted) < 2:
+        if len(self.judged) < 2:
             return 0.0
-        cycles = [s.cycles for s in self.counted]
+        cycles = [s.cycles for s in self.judged]
         return (max(cycles) - min(cycles)) / 2 / self.cycles
 
     def as_json(self):
